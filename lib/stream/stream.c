@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "stream/stream.h"
+
+#include "base/seq.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* A flow holds two of these while its handshake is in progress, and there may be a million flows. */
+static_assert(sizeof(struct ss_stream) <= 700, "a stream costs memory for every open handshake");
+
+#define BLOCK_DATA  (SS_STREAM_BLOCK_BYTES - 2 * sizeof(int64_t))
+#define FORGET_ONCE (SS_STREAM_PROGRESS / 4) /* points dropped together, so that dropping is rare */
+
+/* What a pool block holds: the first bytes of one held entry, and when its first and last segment came. */
+struct held_block {
+    int64_t first_ns;
+    int64_t last_ns;
+    uint8_t bytes[BLOCK_DATA];
+};
+
+static_assert(sizeof(struct held_block) == SS_STREAM_BLOCK_BYTES, "a held entry fills its block");
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static void count(uint16_t *counter)
+{
+    if (*counter < UINT16_MAX)
+        (*counter)++;
+}
+
+static uint32_t held_end(const struct ss_stream_held *held)
+{
+    return held->seq + held->bytes;
+}
+
+static struct held_block *block_of(const struct ss_pool *pool, const struct ss_stream_held *held)
+{
+    return ss_pool_at(pool, held->block);
+}
+
+/* How many bytes of [at, end), which lies inside the segment, it has at data. */
+static uint32_t known_bytes(const struct ss_segment *segment, uint32_t at, uint32_t end)
+{
+    uint32_t offset = at - segment->seq;
+    return offset < segment->captured ? least(segment->captured - offset, end - at) : 0;
+}
+
+static bool was_acknowledged(const struct ss_stream *stream, uint32_t end)
+{
+    return stream->ack_count > 0 && ss_seq_reached(stream->acks[stream->ack_count - 1].seq, end);
+}
+
+/* ---- points remembered -------------------------------------------------------------------------------- */
+
+/* The first point that reached seq. From the newest back, because recent numbers are asked for most, and
+ * because numbers more than 2^31 apart do not compare (RFC 9293 section 3.4). */
+static bool first_point(const struct ss_stream_point *points, unsigned points_count, uint32_t seq,
+                        int64_t *ret_time_ns)
+{
+    unsigned i = points_count;
+    while (i > 0 && ss_seq_reached(points[i - 1].seq, seq))
+        i--;
+    if (i == points_count)
+        return false;
+    *ret_time_ns = points[i].time_ns;
+    return true;
+}
+
+static unsigned forget(struct ss_stream_point *points, unsigned points_count, unsigned at, unsigned n)
+{
+    memmove(points + at, points + at + n, (points_count - at - n) * sizeof(*points));
+    return points_count - n;
+}
+
+/* The point that is missed least: without it the fewest bytes share one time. (Only the distance to the next
+ * point would not do: one point would swallow all that follows.) The first point stays: it tells when the
+ * direction began. */
+static unsigned least_point(const struct ss_stream *stream)
+{
+    uint32_t fewest = UINT32_MAX;
+    unsigned chosen = 1;
+    for (unsigned i = 1; i < SS_STREAM_PROGRESS; i++) {
+        uint32_t next = i + 1 < SS_STREAM_PROGRESS ? stream->progress[i + 1].seq : stream->edge;
+        uint32_t bytes = next - stream->progress[i - 1].seq;
+        if (bytes < fewest) {
+            fewest = bytes;
+            chosen = i;
+        }
+    }
+    return chosen;
+}
+
+/* Of a full array, what was acknowledged goes first: whoever wanted to know when that was seen has asked. A
+ * point that goes leaves its bytes to its successor, so that an answer may be late but never early. */
+static unsigned make_room(struct ss_stream *stream)
+{
+    unsigned acknowledged = 0;
+    while (acknowledged < SS_STREAM_PROGRESS && was_acknowledged(stream, stream->progress[acknowledged].seq))
+        acknowledged++;
+    if (acknowledged > 1)
+        return forget(stream->progress, SS_STREAM_PROGRESS, 0, least(acknowledged - 1, FORGET_ONCE));
+    return forget(stream->progress, SS_STREAM_PROGRESS, least_point(stream), 1);
+}
+
+/* The edge has moved. Two mirror ports may hand over a later segment with an earlier time; all before the
+ * edge was seen only when the latest of them was. */
+static void note_progress(struct ss_stream *stream, int64_t time_ns)
+{
+    unsigned points = stream->progress_count;
+    if (points > 0 && time_ns <= stream->progress[points - 1].time_ns) {
+        stream->progress[points - 1].seq = stream->edge;
+        return;
+    }
+    if (points == SS_STREAM_PROGRESS)
+        points = make_room(stream);
+    stream->progress[points] = (struct ss_stream_point){.time_ns = time_ns, .seq = stream->edge};
+    stream->progress_count = (uint8_t)(points + 1);
+}
+
+void ss_stream_acknowledge(struct ss_stream *stream, uint32_t ack, int64_t time_ns)
+{
+    unsigned acks = stream->ack_count;
+    uint32_t highest = acks > 0 ? stream->acks[acks - 1].seq : stream->first;
+    /* Beyond the edge is well: a mirror may show the acknowledgement before the bytes, or never show the
+     * bytes. */
+    if (!stream->started || !ss_seq_before(highest, ack) ||
+        ss_seq_ahead(stream->edge, ack) > (int32_t)SS_STREAM_WINDOW)
+        return;
+    if (acks > 0 && time_ns <= stream->acks[acks - 1].time_ns) {
+        stream->acks[acks - 1].seq = ack;
+        return;
+    }
+    if (acks == SS_STREAM_ACKS)
+        acks = forget(stream->acks, acks, 0, 1);
+    stream->acks[acks] = (struct ss_stream_point){.time_ns = time_ns, .seq = ack};
+    stream->ack_count = (uint8_t)(acks + 1);
+}
+
+bool ss_stream_seen_at(const struct ss_stream *stream, uint32_t seq, int64_t *ret_time_ns)
+{
+    return first_point(stream->progress, stream->progress_count, seq, ret_time_ns);
+}
+
+bool ss_stream_acknowledged_at(const struct ss_stream *stream, uint32_t seq, int64_t *ret_time_ns)
+{
+    return first_point(stream->acks, stream->ack_count, seq, ret_time_ns);
+}
+
+/* ---- bytes held out of order -------------------------------------------------------------------------- */
+
+/* Adds from the segment's bytes [at, end) what the entry's block has room for, and returns how many. Bytes
+ * that the snap length cut off need no room, but nothing can follow them in a block. */
+static uint32_t fill_block(struct ss_pool *pool, struct ss_stream_held *held,
+                           const struct ss_segment *segment, uint32_t at, uint32_t end)
+{
+    struct held_block *block = block_of(pool, held);
+    uint32_t room = (uint32_t)BLOCK_DATA - held->captured;
+    uint32_t known = known_bytes(segment, at, end);
+    uint32_t kept = least(known, room);
+    uint32_t cut = 0;
+
+    if (kept > 0)
+        memcpy(block->bytes + held->captured, segment->data + (at - segment->seq), kept);
+    if (kept == known)
+        cut = least(end - at - known, UINT16_MAX - held->bytes - kept);
+    if (kept + cut > 0 && segment->time_ns > block->last_ns)
+        block->last_ns = segment->time_ns;
+    held->captured = (uint16_t)(held->captured + kept);
+    held->bytes = (uint16_t)(held->bytes + kept + cut);
+    return kept + cut;
+}
+
+/* Holds bytes of the gap [at, end) before held entry i: behind the entry before it where they join, so that
+ * eight blocks are enough for all but the first segment of an initial window (RFC 6928), else in an entry of
+ * their own. Returns how many; 0 when there is no room. */
+static uint32_t hold(struct ss_stream *stream, struct ss_pool *pool, unsigned i,
+                     const struct ss_segment *segment, uint32_t at, uint32_t end)
+{
+    struct ss_stream_held *held = &stream->held[i];
+    if (i > 0 && held_end(held - 1) == at && held[-1].bytes == held[-1].captured) {
+        uint32_t joined = fill_block(pool, held - 1, segment, at, end);
+        if (joined > 0)
+            return joined;
+    }
+
+    uint32_t block = stream->held_count < SS_STREAM_HELD ? ss_pool_take(pool) : SS_POOL_NONE;
+    if (block == SS_POOL_NONE)
+        return 0;
+    if (stream->held_count == 0 || segment->time_ns < stream->hole_since_ns)
+        stream->hole_since_ns = segment->time_ns;
+    memmove(held + 1, held, (stream->held_count - i) * sizeof(*held));
+    stream->held_count++;
+    *held = (struct ss_stream_held){.seq = at, .block = block};
+    block_of(pool, held)->first_ns = segment->time_ns;
+    block_of(pool, held)->last_ns = segment->time_ns;
+    return fill_block(pool, held, segment, at, end);
+}
+
+/* Entries that next() has given out: their blocks may go now. */
+static unsigned count_given(const struct ss_stream *stream)
+{
+    unsigned given = 0;
+    while (given < stream->held_count && ss_seq_reached(stream->given, held_end(&stream->held[given])))
+        given++;
+    return given;
+}
+
+static void drop_held(struct ss_stream *stream, struct ss_pool *pool, unsigned dropped)
+{
+    for (unsigned i = 0; i < dropped; i++)
+        ss_pool_give(pool, stream->held[i].block);
+    stream->held_count = (uint8_t)(stream->held_count - dropped);
+    memmove(stream->held, stream->held + dropped, stream->held_count * sizeof(*stream->held));
+
+    /* What is left lies beyond another hole, noticed when the first of it came. */
+    stream->hole_since_ns = 0;
+    for (unsigned i = 0; i < stream->held_count; i++) {
+        int64_t first_ns = block_of(pool, &stream->held[i])->first_ns;
+        if (i == 0 || first_ns < stream->hole_since_ns)
+            stream->hole_since_ns = first_ns;
+    }
+}
+
+static void drop_given(struct ss_stream *stream, struct ss_pool *pool)
+{
+    unsigned given = count_given(stream);
+    if (given > 0)
+        drop_held(stream, pool, given);
+}
+
+/* Moves the edge to seq, and on over what is held from there. */
+static void advance(struct ss_stream *stream, uint32_t seq)
+{
+    stream->edge = seq;
+    for (unsigned i = 0; i < stream->held_count && ss_seq_reached(stream->edge, stream->held[i].seq); i++) {
+        if (ss_seq_before(stream->edge, held_end(&stream->held[i])))
+            stream->edge = held_end(&stream->held[i]);
+    }
+}
+
+/* When the last of what the edge has just passed came: at time_ns, unless the ports' times are out of order.
+ */
+static int64_t latest_passed(const struct ss_stream *stream, const struct ss_pool *pool, int64_t time_ns)
+{
+    int64_t latest_ns = time_ns;
+    for (unsigned i = 0; i < stream->held_count; i++) {
+        const struct ss_stream_held *held = &stream->held[i];
+        if (ss_seq_reached(stream->edge, held->seq) && block_of(pool, held)->last_ns > latest_ns)
+            latest_ns = block_of(pool, held)->last_ns;
+    }
+    return latest_ns;
+}
+
+/* ---- segments ----------------------------------------------------------------------------------------- */
+
+static struct ss_segment_fate refuse(struct ss_stream *stream)
+{
+    count(&stream->refused);
+    return (struct ss_segment_fate){.kind = SS_SEGMENT_REFUSED};
+}
+
+static struct ss_segment_fate retransmitted(struct ss_stream *stream, uint32_t end, int64_t since_ns)
+{
+    count(&stream->retransmitted);
+    return (struct ss_segment_fate){.kind = SS_SEGMENT_RETRANSMITTED,
+                                    .since_ns = since_ns,
+                                    .was_acknowledged = was_acknowledged(stream, end)};
+}
+
+/* A segment that ends at or before the edge. */
+static struct ss_segment_fate feed_behind(struct ss_stream *stream, const struct ss_segment *segment)
+{
+    uint32_t end = segment->seq + segment->bytes;
+    int64_t since_ns = 0;
+
+    /* A keep-alive repeats the number before the next one, with one byte of garbage or none (RFC 9293
+     * section 3.8.4). As long as that byte is unacknowledged, one byte sent again is a retransmission like
+     * any other. */
+    bool nothing_open = stream->edge == stream->first || was_acknowledged(stream, stream->edge);
+    if (segment->bytes == 1 && end == stream->edge && nothing_open)
+        return (struct ss_segment_fate){.kind = SS_SEGMENT_EMPTY};
+    /* Distances back from the edge, because the edge may be more than 2^31 beyond the first number. */
+    if (stream->edge - end >= stream->edge - stream->first)
+        return refuse(stream);
+    ss_stream_seen_at(stream, end, &since_ns);
+    return retransmitted(stream, end, since_ns);
+}
+
+/* A segment that begins beyond the edge: holds what of it is not held already. */
+static struct ss_segment_fate feed_early(struct ss_stream *stream, struct ss_pool *pool,
+                                         const struct ss_segment *segment)
+{
+    uint32_t at = segment->seq;
+    uint32_t end = segment->seq + segment->bytes;
+    int64_t seen_ns = INT64_MIN;
+    bool is_new = false;
+
+    for (unsigned i = 0; at != end;) {
+        const struct ss_stream_held *held = i < stream->held_count ? &stream->held[i] : NULL;
+        uint32_t gap_end = held && ss_seq_before(held->seq, end) ? held->seq : end;
+        if (held && ss_seq_reached(at, held_end(held))) {
+            i++;
+        } else if (held && ss_seq_reached(at, held->seq)) {
+            int64_t last_ns = block_of(pool, held)->last_ns;
+            seen_ns = last_ns > seen_ns ? last_ns : seen_ns;
+            at += least(held_end(held) - at, end - at);
+        } else {
+            uint32_t kept = hold(stream, pool, i, segment, at, gap_end);
+            if (kept == 0)
+                return refuse(stream);
+            at += kept;
+            is_new = true;
+        }
+    }
+    if (is_new)
+        return (struct ss_segment_fate){.kind = SS_SEGMENT_EARLY};
+    return retransmitted(stream, end, seen_ns);
+}
+
+/* All but the plain case. */
+static struct ss_segment_fate feed_uneven(struct ss_stream *stream, struct ss_pool *pool,
+                                          const struct ss_segment *segment)
+{
+    uint32_t end = segment->seq + segment->bytes;
+    if (segment->bytes == 0)
+        return (struct ss_segment_fate){.kind = SS_SEGMENT_EMPTY};
+    if (segment->bytes > SS_STREAM_WINDOW)
+        return refuse(stream);
+    if (ss_seq_reached(stream->edge, end))
+        return feed_behind(stream, segment);
+    if (end - stream->edge > SS_STREAM_WINDOW)
+        return refuse(stream);
+    if (ss_seq_before(stream->edge, segment->seq))
+        return feed_early(stream, pool, segment);
+
+    struct ss_segment_fate fate = {.kind = SS_SEGMENT_NEW};
+    if (stream->held_count > 0)
+        fate = (struct ss_segment_fate){.kind = SS_SEGMENT_FILLED, .since_ns = stream->hole_since_ns};
+    advance(stream, end);
+    note_progress(stream, latest_passed(stream, pool, segment->time_ns));
+    return fate;
+}
+
+struct ss_segment_fate ss_stream_feed(struct ss_stream *stream, struct ss_pool *pool,
+                                      const struct ss_segment *segment)
+{
+    assert(stream->started);
+    stream->given = stream->edge; /* what the caller did not take is not offered again */
+    drop_given(stream, pool);
+
+    bool is_plain = segment->seq == stream->edge && stream->held_count == 0;
+    if (!is_plain || segment->bytes - 1 >= SS_STREAM_WINDOW)
+        return feed_uneven(stream, pool, segment);
+    stream->edge += segment->bytes;
+    note_progress(stream, segment->time_ns);
+    return (struct ss_segment_fate){.kind = SS_SEGMENT_NEW};
+}
+
+bool ss_stream_next(struct ss_stream *stream, struct ss_pool *pool, const struct ss_segment *segment,
+                    struct ss_chunk *ret_chunk)
+{
+    drop_given(stream, pool);
+    if (stream->given == stream->edge)
+        return false;
+
+    /* Held bytes were seen before the segment's copy of them, and go first; the segment fills what is
+     * between. */
+    const struct ss_stream_held *held = stream->held_count > 0 ? &stream->held[0] : NULL;
+    uint32_t at = stream->given;
+    uint32_t end = held && ss_seq_before(held->seq, stream->edge) ? held->seq : stream->edge;
+    uint32_t known;
+    const uint8_t *bytes;
+    if (end == at) {
+        end = held_end(held);
+        known = held->captured;
+        bytes = block_of(pool, held)->bytes;
+    } else {
+        assert(segment != NULL);
+        known = known_bytes(segment, at, end);
+        bytes = known > 0 ? segment->data + (at - segment->seq) : segment->data;
+    }
+    *ret_chunk = (struct ss_chunk){.bytes = {bytes, bytes}, .missing = end - at - known, .seq = at};
+    if (known > 0)
+        ret_chunk->bytes.end += known;
+    stream->given = end;
+    return true;
+}
+
+uint32_t ss_stream_skip_hole(struct ss_stream *stream, int64_t time_ns)
+{
+    stream->given = stream->edge;
+    unsigned i = count_given(stream);
+    bool has_target = i < stream->held_count;
+    uint32_t target = has_target ? stream->held[i].seq : stream->edge;
+
+    /* An acknowledgement inside the hole proves only the bytes before it lost to the tap; the rest may still
+     * come. */
+    if (stream->ack_count > 0) {
+        uint32_t ack = stream->acks[stream->ack_count - 1].seq;
+        if (ss_seq_before(stream->edge, ack) && (!has_target || ss_seq_before(ack, target)))
+            target = ack;
+    }
+    uint32_t missing = target - stream->edge;
+    if (missing > 0) {
+        stream->given = target;
+        advance(stream, target);
+        note_progress(stream, time_ns);
+    }
+    return missing;
+}
+
+/* ---- life --------------------------------------------------------------------------------------------- */
+
+void ss_stream_init(struct ss_stream *stream)
+{
+    memset(stream, 0, sizeof(*stream));
+}
+
+void ss_stream_start(struct ss_stream *stream, uint32_t first_seq)
+{
+    if (stream->held_count > 0 || stream->progress_count > 0)
+        return;
+    ss_stream_init(stream);
+    stream->first = first_seq;
+    stream->edge = first_seq;
+    stream->given = first_seq;
+    stream->started = true;
+}
+
+void ss_stream_release(struct ss_stream *stream, struct ss_pool *pool)
+{
+    stream->given = stream->edge;
+    drop_held(stream, pool, stream->held_count);
+}

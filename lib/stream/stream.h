@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* One TCP direction of a handshake in progress: its bytes in order, and when the tap had seen them.
+ *
+ * What it does: takes segments as they come (out of order, overlapping, repeated, wrapping around 2^32),
+ * gives each byte once and in order, and says of every segment what it was. It remembers when the contiguous
+ * edge passed each point (progress) and when the peer acknowledged each point (acks), for as long as its few
+ * entries last, so that "when had the tap seen all up to x" can be asked later.
+ *
+ * What it is not: it knows no TLS, keeps no bytes that were delivered, judges nothing. Of overlapping copies
+ * the first one seen wins.
+ *
+ * Bytes that came too early are kept in blocks of a shared pool of SS_STREAM_BLOCK_BYTES; a segment that
+ * finds no block, or lies beyond SS_STREAM_WINDOW, is refused (SS_SEGMENT_REFUSED) and its bytes become a
+ * hole until sent again; of a large segment what found room is kept. The pool's memory must be aligned for an
+ * int64_t.
+ *
+ *     ss_stream_start(&stream, isn + 1);
+ *     fate = ss_stream_feed(&stream, pool, &segment);
+ *     while (ss_stream_next(&stream, pool, &segment, &chunk))
+ *         parse(chunk.bytes, chunk.missing);
+ */
+
+#include "base/pool.h"
+#include "base/span.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SS_STREAM_PROGRESS    20         /* points remembered of the edge */
+#define SS_STREAM_ACKS        12         /* points remembered of the peer's acknowledgements */
+#define SS_STREAM_HELD        8          /* segments held out of order at once */
+#define SS_STREAM_WINDOW      (1u << 20) /* how far beyond the edge a segment is believed */
+#define SS_STREAM_BLOCK_BYTES 2048       /* of a pool block; larger segments take several held entries */
+
+struct ss_segment {
+    uint32_t seq; /* of the first byte at data (a SYN's own number does not count here) */
+    const uint8_t *data;
+    uint32_t bytes;    /* on the wire */
+    uint32_t captured; /* of them at data; the rest counts as seen but unknown */
+    int64_t time_ns;
+};
+
+enum ss_segment_kind {
+    SS_SEGMENT_EMPTY,         /* no payload, or a keep-alive (one byte before the edge) */
+    SS_SEGMENT_NEW,           /* moved the edge, nothing of it was missing before */
+    SS_SEGMENT_EARLY,         /* lies beyond the edge: a hole before it */
+    SS_SEGMENT_FILLED,        /* began at the edge while later bytes were already held */
+    SS_SEGMENT_RETRANSMITTED, /* every byte was seen before */
+    SS_SEGMENT_REFUSED,       /* no room, or outside the window */
+    SS_SEGMENT_KIND_COUNT
+};
+
+struct ss_segment_fate {
+    enum ss_segment_kind kind;
+    /* RETRANSMITTED: when these bytes were first seen. FILLED: when the hole was first noticed, i.e. when the
+     * first segment beyond it came. Else 0. */
+    int64_t since_ns;
+    /* RETRANSMITTED: the peer had already acknowledged all of it (so nobody was waiting for it). */
+    bool was_acknowledged;
+};
+
+struct ss_chunk {
+    struct ss_span bytes; /* the next bytes in order; valid until the next call on the stream */
+    uint32_t missing;     /* bytes after them that the snap length cut off: seen, but unknown */
+    uint32_t seq;         /* of the first byte */
+};
+
+struct ss_stream_point {
+    int64_t time_ns;
+    uint32_t seq; /* every byte before this number */
+};
+
+struct ss_stream_held {
+    uint32_t seq;
+    uint16_t bytes;    /* on the wire */
+    uint16_t captured; /* kept in the block */
+    uint32_t block;
+};
+
+struct ss_stream {
+    struct ss_stream_point progress[SS_STREAM_PROGRESS]; /* ascending in seq */
+    struct ss_stream_point acks[SS_STREAM_ACKS];         /* ascending in seq and time */
+    struct ss_stream_held held[SS_STREAM_HELD];          /* ascending in seq */
+    int64_t hole_since_ns;                               /* 0 while there is none */
+    uint32_t first;                                      /* sequence number of stream offset 0 */
+    uint32_t edge;                                       /* next byte expected */
+    uint32_t given;         /* next byte to give; == edge but while next() runs */
+    uint16_t retransmitted; /* segments, saturating */
+    uint16_t refused;       /* segments, saturating */
+    uint8_t progress_count;
+    uint8_t ack_count;
+    uint8_t held_count;
+    bool started;
+};
+
+void ss_stream_init(struct ss_stream *stream);
+
+/* The number of the first byte: ISN + 1, or where the tap first saw payload. Again before any byte: starts
+ * anew; after one: changes nothing. */
+void ss_stream_start(struct ss_stream *stream, uint32_t first_seq);
+
+/* A segment of a started stream. Blocks are taken from pool. Call ss_stream_next until it returns false after
+ * each; bytes not taken by the next feed are dropped. */
+struct ss_segment_fate ss_stream_feed(struct ss_stream *stream, struct ss_pool *pool,
+                                      const struct ss_segment *segment);
+bool ss_stream_next(struct ss_stream *stream, struct ss_pool *pool, const struct ss_segment *segment,
+                    struct ss_chunk *ret_chunk);
+
+/* Jump over a hole that will never be filled (the peer acknowledged beyond it, the tap never saw it): to the
+ * first byte held, or to the peer's highest acknowledgement if that comes first. Returns how many bytes were
+ * missing, 0 if there is no hole; then ss_stream_next (with segment NULL) gives what was held behind it.
+ * time_ns is now. */
+uint32_t ss_stream_skip_hole(struct ss_stream *stream, int64_t time_ns);
+
+/* The peer acknowledged every byte before ack. Numbers that go back, or beyond the window, are ignored. */
+void ss_stream_acknowledge(struct ss_stream *stream, uint32_t ack, int64_t time_ns);
+
+/* When the tap had every byte before seq; when the peer first acknowledged all before seq. False: not yet.
+ * Once points had to be forgotten, the answer for their bytes is the next point's: late, never early. */
+bool ss_stream_seen_at(const struct ss_stream *stream, uint32_t seq, int64_t *ret_time_ns);
+bool ss_stream_acknowledged_at(const struct ss_stream *stream, uint32_t seq, int64_t *ret_time_ns);
+
+/* Gives held blocks back to the pool. */
+void ss_stream_release(struct ss_stream *stream, struct ss_pool *pool);
