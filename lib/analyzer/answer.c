@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "analyzer/answer.h"
+
+#include "base/seq.h"
+
+#include <string.h>
+
+#define TLS13              0x0304
+#define AES_256_GCM_SHA384 0x1302
+
+/* Level, description, content type, and 16 bytes of tag (RFC 8446 section 5.2). */
+#define ENCRYPTED_ALERT_BYTES 19
+
+/* TLS 1.3, its drafts included (0x7fNN, and 0xfbNN of Facebook's). */
+static bool is_tls13(const struct ss_handshake *handshake)
+{
+    uint16_t version = handshake->hello.version;
+    return version == TLS13 || version >> 8 == 0x7f || version >> 8 == 0xfb;
+}
+
+/* Length of a record that holds a Finished alone: 4 bytes of header, the hash, content type and tag (RFC
+ * 8446 sections 4.4.4 and 5.2). */
+static uint16_t finished_bytes(const struct ss_handshake *handshake)
+{
+    return handshake->hello.cipher == AES_256_GCM_SHA384 ? 4 + 48 + 17 : 4 + 32 + 17;
+}
+
+/* What the segment that first carried byte seq acknowledged. */
+static uint32_t ack_of(const struct ss_handshake *handshake, uint32_t seq)
+{
+    for (unsigned i = 0; i < handshake->segment_ack_count; i++) {
+        if (ss_seq_before(seq, handshake->segment_acks[i].seq_end))
+            return handshake->segment_acks[i].ack;
+    }
+    return 0;
+}
+
+void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, uint32_t ack)
+{
+    unsigned count = handshake->segment_ack_count;
+    struct ss_segment_ack *acks = handshake->segment_acks;
+
+    if (count > 0 && !ss_seq_before(acks[count - 1].seq_end, seq_end))
+        return; /* a retransmission: the first copy's acknowledgement counts */
+    if (count == SS_SEGMENT_ACKS) {
+        memmove(acks, acks + 1, (SS_SEGMENT_ACKS - 1) * sizeof(*acks));
+        count--;
+    }
+    acks[count] = (struct ss_segment_ack){.seq_end = seq_end, .ack = ack};
+    handshake->segment_ack_count = (uint8_t)(count + 1);
+}
+
+void ss_answer_note(struct ss_handshake *handshake, bool is_ccs, uint16_t record_bytes, uint32_t begin_seq,
+                    int64_t end_ns)
+{
+    struct ss_answer_record *records = handshake->records;
+    unsigned count = handshake->record_count;
+
+    if (handshake->has_answer)
+        return;
+    if (count == SS_ANSWER_RECORDS) { /* early data: the answer comes after it */
+        memmove(records, records + 1, (SS_ANSWER_RECORDS - 1) * sizeof(*records));
+        count--;
+    }
+    records[count] = (struct ss_answer_record){.end_ns = end_ns,
+                                               .begin_seq = begin_seq,
+                                               .ack = ack_of(handshake, begin_seq),
+                                               .bytes = record_bytes,
+                                               .is_ccs = is_ccs};
+    handshake->record_count = (uint8_t)(count + 1);
+}
+
+void ss_answer_note_server_record(struct ss_handshake *handshake, uint16_t record_bytes, uint32_t end_seq)
+{
+    if (!is_tls13(handshake) || handshake->has_flight_end)
+        return;
+    /* The first encrypted record begins with EncryptedExtensions, so it is never a Finished alone. */
+    if (handshake->encrypted_records > 0 && record_bytes == finished_bytes(handshake)) {
+        handshake->flight_end = end_seq;
+        handshake->has_flight_end = true;
+    }
+    handshake->encrypted_end = end_seq;
+    if (handshake->encrypted_records < UINT8_MAX)
+        handshake->encrypted_records++;
+}
+
+/* TLS 1.2: its ChangeCipherSpec. TLS 1.3: the first encrypted record in a segment that acknowledges the
+ * ServerHello; where early data was offered, the first such record of a Finished's size, since
+ * EndOfEarlyData and the last of the early data may come in such segments too. */
+static bool is_answer(const struct ss_handshake *handshake, const struct ss_answer_record *record)
+{
+    if (!is_tls13(handshake))
+        return record->is_ccs;
+    if (record->is_ccs || !ss_seq_reached(record->ack, handshake->server_hello_end))
+        return false;
+    return !handshake->hello.early_data || record->bytes == finished_bytes(handshake);
+}
+
+bool ss_answer_find(struct ss_handshake *handshake)
+{
+    if (handshake->has_answer || !handshake->has_server_hello)
+        return handshake->has_answer;
+    for (unsigned i = 0; i < handshake->record_count; i++) {
+        if (is_answer(handshake, &handshake->records[i])) {
+            handshake->answer = handshake->records[i];
+            handshake->has_answer = true;
+            break;
+        }
+    }
+    return handshake->has_answer;
+}
+
+bool ss_answer_is_rejection(const struct ss_handshake *handshake)
+{
+    return handshake->has_answer && is_tls13(handshake) && handshake->answer.bytes == ENCRYPTED_ALERT_BYTES;
+}
+
+/* Nobody answered: was the flight whole? A ServerHelloDone, or a record of a Finished's size, says so.
+ * Else a stack that puts its whole flight into one record has sent it all when that record has ended,
+ * and one that gives each message a record of its own has not. */
+static bool unanswered_flight_end(const struct ss_handshake *handshake, uint32_t *ret_seq)
+{
+    if (!is_tls13(handshake) || handshake->encrypted_records != 1)
+        return false;
+    *ret_seq = handshake->encrypted_end;
+    return true;
+}
+
+bool ss_answer_flight_end(const struct ss_handshake *handshake, uint32_t *ret_seq)
+{
+    bool is_beyond_answer = handshake->has_answer && is_tls13(handshake) &&
+                            !ss_seq_reached(handshake->answer.ack, handshake->flight_end);
+
+    if (!handshake->has_server_hello)
+        return false;
+    if (handshake->has_flight_end && !is_beyond_answer)
+        *ret_seq = handshake->flight_end;
+    else if (handshake->has_answer)
+        *ret_seq = handshake->answer.ack;
+    else
+        return unanswered_flight_end(handshake, ret_seq);
+    return true;
+}

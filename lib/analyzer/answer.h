@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* Which of the client's records answers the server's flight, and where that flight ended. */
+
+#include "analyzer/handshake.h"
+
+/* The client sent a record after its hello. */
+void ss_answer_note(struct ss_handshake *handshake, bool is_ccs, uint16_t record_bytes, uint32_t begin_seq,
+                    int64_t end_ns);
+
+/* The client sent a segment with payload: what it acknowledged. */
+void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, uint32_t ack);
+
+/* An encrypted record of the server in TLS 1.3 has ended before end_seq. */
+void ss_answer_note_server_record(struct ss_handshake *handshake, uint16_t record_bytes, uint32_t end_seq);
+
+/* Looks for the answer among the noted records once the ServerHello is known; true
+ * where it is (or was) found. */
+bool ss_answer_find(struct ss_handshake *handshake);
+
+/* The answer of a client that rejects the server: an encrypted alert in place of its Finished. */
+bool ss_answer_is_rejection(const struct ss_handshake *handshake);
+
+/* The sequence number at which the server's flight ended, as far as is known;
+ * false: nothing of it was seen. */
+bool ss_answer_flight_end(const struct ss_handshake *handshake, uint32_t *ret_seq);

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/* One packet of one connection: opened, kept in the history, measured, closed. */
+
+#include "analyzer/state.h"
+
+#define MS_OF_NS(ns) ((uint32_t)((uint64_t)(ns) / 1000000))
+
+/* Payload that begins like a TLS hello: a handshake record with a ClientHello or
+ * ServerHello (RFC 8446 section 5.1). */
+static bool begins_with_hello(const struct ss_packet *packet)
+{
+    const uint8_t *bytes = packet->payload;
+
+    return packet->payload_captured >= 6 && bytes[0] == SS_TLS_HANDSHAKE && bytes[1] == 3 && bytes[2] <= 4 &&
+           (bytes[5] == SS_TLS_CLIENT_HELLO || bytes[5] == SS_TLS_SERVER_HELLO);
+}
+
+/* Whether a connection that the tap has never seen begins here; where its SYN was
+ * missed, with its first hello. */
+static bool is_beginning(const struct ss_packet *packet)
+{
+    return (packet->flags & (SS_TCP_SYN | SS_TCP_RST)) == SS_TCP_SYN || begins_with_hello(packet);
+}
+
+/* Who is the client: the sender of the SYN, or of a ClientHello. */
+static bool is_from_client(const struct ss_packet *packet)
+{
+    if (packet->flags & SS_TCP_SYN)
+        return !(packet->flags & SS_TCP_ACK);
+    return packet->payload[5] == SS_TLS_CLIENT_HELLO;
+}
+
+static void begin_handshake(struct ss_analyzer *analyzer, uint32_t number, const struct ss_packet *packet,
+                            int64_t time_ns)
+{
+    struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
+    uint32_t block = ss_pool_take(&analyzer->handshakes);
+
+    if (block == SS_POOL_NONE && ss_upkeep_free_handshake(analyzer))
+        block = ss_pool_take(&analyzer->handshakes);
+    if (block == SS_POOL_NONE) {
+        flow->state = SS_FLOW_UNMEASURED;
+        analyzer->counters.handshakes_full++;
+        return;
+    }
+    flow->handshake = block;
+    ss_handshake_init(ss_pool_at(&analyzer->handshakes, block), number, packet, time_ns);
+}
+
+static uint32_t open_connection(struct ss_analyzer *analyzer, unsigned i)
+{
+    const struct ss_burst *burst = &analyzer->burst;
+    const struct ss_packet *packet = &burst->packet[i];
+    uint32_t number = ss_flow_add(&analyzer->flows, &burst->key[i], burst->hash[i]);
+
+    if (number == SS_FLOW_NONE && ss_flow_is_full(&analyzer->flows) && ss_upkeep_make_room(analyzer))
+        number = ss_flow_add(&analyzer->flows, &burst->key[i], burst->hash[i]);
+    if (number == SS_FLOW_NONE) {
+        analyzer->counters.refused[SS_REFUSED_FLOWS_FULL]++;
+        return SS_FLOW_NONE;
+    }
+    struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
+    flow->client_is_first = burst->from_first[i] == is_from_client(packet);
+    flow->start_ns = burst->time_ns[i];
+    if (packet->flags & SS_TCP_SYN) { /* a SYN-ACK that the mirror shows first names it too */
+        flow->isn = packet->flags & SS_TCP_ACK ? packet->ack - 1 : packet->seq;
+        flow->has_isn = true;
+    }
+    analyzer->counters.flows_opened++;
+    begin_handshake(analyzer, number, packet, flow->start_ns);
+    return number;
+}
+
+/* A SYN that is not one of this connection's own: its port is used again. Where the connection's own was
+ * missed it had begun with a hello, long after any SYN of its own. */
+static bool is_new_connection(const struct ss_flow *flow, const struct ss_packet *packet, bool from_client)
+{
+    return from_client && (packet->flags & (SS_TCP_SYN | SS_TCP_ACK | SS_TCP_RST)) == SS_TCP_SYN &&
+           (flow->is_closed || !flow->has_isn || packet->seq != flow->isn);
+}
+
+/* The number that pass 2 found may be stale: the entry may have been given away within
+ * this burst, or made in it. */
+static uint32_t find_again(struct ss_analyzer *analyzer, unsigned i)
+{
+    const struct ss_burst *burst = &analyzer->burst;
+    uint32_t number = burst->flow[i];
+
+    if (number != SS_FLOW_NONE) {
+        const struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
+        if (flow->state != SS_FLOW_FREE && ss_flow_key_equal(&flow->key, &burst->key[i]))
+            return number;
+    }
+    return ss_flow_find(&analyzer->flows, &burst->key[i], burst->hash[i]);
+}
+
+static uint32_t connection_of(struct ss_analyzer *analyzer, unsigned i)
+{
+    const struct ss_burst *burst = &analyzer->burst;
+    const struct ss_packet *packet = &burst->packet[i];
+    uint32_t number = find_again(analyzer, i);
+
+    if (number != SS_FLOW_NONE) {
+        const struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
+        if (!ss_upkeep_is_over(flow, burst->time_ns[i]) &&
+            !is_new_connection(flow, packet, burst->from_first[i] == flow->client_is_first))
+            return number;
+        ss_connection_forget(analyzer, number, burst->time_ns[i]);
+    }
+    if (!is_beginning(packet)) {
+        analyzer->counters.refused[SS_REFUSED_NO_START]++;
+        return SS_FLOW_NONE;
+    }
+    return open_connection(analyzer, i);
+}
+
+static void keep(struct ss_analyzer *analyzer, struct ss_flow *flow, const struct ss_frame *frame)
+{
+    uint64_t number = ++analyzer->packet_number;
+
+    flow->recent_at = ss_history_append(&analyzer->recent, frame, number, flow->recent_at);
+    if (flow->kept_bytes < analyzer->config.per_flow_bytes) {
+        flow->handshakes_at = ss_history_append(&analyzer->kept, frame, number, flow->handshakes_at);
+        flow->kept_bytes += frame->captured;
+    }
+    if (flow->packets < UINT32_MAX)
+        flow->packets++;
+}
+
+void ss_connection_conclude(struct ss_analyzer *analyzer, struct ss_handshake *handshake, int64_t until_ns)
+{
+    struct ss_flow *flow = ss_flow_at(&analyzer->flows, handshake->flow);
+
+    if (handshake->outcome == SS_OUTCOME_COUNT)
+        handshake->outcome = SS_OUTCOME_UNFINISHED;
+    ss_news_judged(analyzer, handshake, until_ns);
+    flow->state = SS_FLOW_DONE;
+    ss_handshake_release(handshake, &analyzer->pools);
+    ss_pool_give(&analyzer->handshakes, flow->handshake);
+}
+
+static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned i, enum ss_side side)
+{
+    const struct ss_burst *burst = &analyzer->burst;
+    struct ss_handshake *handshake = ss_pool_at(&analyzer->handshakes, flow->handshake);
+    int64_t time_ns = burst->time_ns[i];
+
+    if (ss_upkeep_is_stuck(handshake, time_ns)) {
+        ss_connection_conclude(analyzer, handshake, ss_upkeep_given_up(handshake, time_ns));
+        return;
+    }
+    enum ss_handshake_step step = ss_handshake_feed(handshake, &analyzer->pools, &burst->packet[i], side,
+                                                    time_ns, burst->frame[i]->clock_error_ns);
+    if (step == SS_HANDSHAKE_ENDED) {
+        ss_connection_conclude(analyzer, handshake, time_ns);
+    } else if (step == SS_HANDSHAKE_NOT_TLS) {
+        flow->state = SS_FLOW_NOT_TLS;
+        ss_handshake_release(handshake, &analyzer->pools);
+        ss_pool_give(&analyzer->handshakes, flow->handshake);
+    }
+}
+
+static void close_side(struct ss_flow *flow, const struct ss_packet *packet, enum ss_side side)
+{
+    if (packet->flags & SS_TCP_FIN)
+        flow->fin_seen |= (uint8_t)(1u << side);
+    if (packet->flags & SS_TCP_RST || flow->fin_seen == 3)
+        flow->is_closed = true;
+}
+
+void ss_connection_packet(struct ss_analyzer *analyzer, unsigned i)
+{
+    const struct ss_burst *burst = &analyzer->burst;
+    const struct ss_packet *packet = &burst->packet[i];
+    const struct ss_frame *frame = burst->frame[i];
+    uint32_t number = connection_of(analyzer, i);
+
+    if (number == SS_FLOW_NONE)
+        return; /* counted where it was refused */
+    struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
+    enum ss_side side = burst->from_first[i] == flow->client_is_first ? SS_CLIENT : SS_SERVER;
+
+    flow->last_seen_ms = MS_OF_NS(burst->time_ns[i]);
+    if (flow->state == SS_FLOW_OPEN)
+        measure(analyzer, flow, i, side);
+    if (flow->state == SS_FLOW_NOT_TLS) {
+        analyzer->counters.refused[SS_REFUSED_NOT_TLS]++;
+    } else {
+        analyzer->counters.analyzed_packets++;
+        keep(analyzer, flow, frame);
+    }
+    close_side(flow, packet, side);
+}
+
+void ss_connection_forget(struct ss_analyzer *analyzer, uint32_t number, int64_t now_ns)
+{
+    struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
+
+    if (flow->state == SS_FLOW_OPEN) {
+        struct ss_handshake *handshake = ss_pool_at(&analyzer->handshakes, flow->handshake);
+        ss_connection_conclude(analyzer, handshake, ss_upkeep_given_up(handshake, now_ns));
+    }
+    ss_news_ended(analyzer, flow);
+    ss_flow_remove(&analyzer->flows, number);
+    analyzer->counters.flows_closed++;
+}

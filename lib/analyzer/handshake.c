@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "analyzer/handshake.h"
+
+#include "analyzer/answer.h"
+#include "analyzer/handshake_tls.h"
+#include "base/seq.h"
+
+#include <string.h>
+
+#define SETTLE_NS        (50 * 1000000LL)   /* a complete handshake waits for what the mirror still owes */
+#define CLOSE_NS         (1000 * 1000000LL) /* and one broken off for what was under way */
+#define HOLE_PATIENCE_NS (10 * 1000000LL)   /* missing data may come so long after its acknowledgement */
+
+void ss_handshake_init(struct ss_handshake *handshake, uint32_t flow, const struct ss_packet *first,
+                       int64_t time_ns)
+{
+    memset(handshake, 0, sizeof(*handshake));
+    handshake->flow = flow;
+    handshake->is_used = true;
+    handshake->outcome = SS_OUTCOME_COUNT;
+    handshake->base_ns = time_ns;
+    handshake->syn_ns = handshake->syn_ack_ns = handshake->early_ack_ns = SS_MARK_UNSEEN;
+    handshake->encap_count = first->encap_count;
+    memcpy(handshake->encap, first->encap, sizeof(handshake->encap));
+    for (unsigned side = 0; side < 2; side++) {
+        ss_stream_init(&handshake->stream[side]);
+        ss_tls_init(&handshake->tls[side]);
+    }
+    ss_timeline_init(&handshake->timeline);
+}
+
+void ss_handshake_release(struct ss_handshake *handshake, struct ss_handshake_pools *pools)
+{
+    for (unsigned side = 0; side < 2; side++) {
+        ss_stream_release(&handshake->stream[side], &pools->segments);
+        ss_tls_release(&handshake->tls[side], &pools->hellos);
+    }
+    handshake->is_used = false;
+}
+
+static void round_trip(int64_t *least_ns, int64_t sample_ns)
+{
+    if (sample_ns > 0 && (*least_ns == 0 || sample_ns < *least_ns))
+        *least_ns = sample_ns;
+}
+
+/* ---- duplicates: a mirror that shows a packet twice */
+
+static uint64_t print_of(const struct ss_packet *packet)
+{
+    uint64_t print = (uint64_t)packet->seq << 32 | packet->ack;
+    print =
+        print * 0x9e3779b97f4a7c15ULL ^ ((uint64_t)packet->ip_id << 48 | (uint64_t)packet->window << 32 |
+                                         (uint64_t)packet->flags << 24 | (packet->payload_bytes & 0xffffff));
+    return print * 0x9e3779b97f4a7c15ULL ^ ((uint64_t)packet->ts_value << 32 | packet->ts_echo) ^
+           (uint64_t)packet->tcp_checksum << 16;
+}
+
+/* The same packet again, too soon to be a retransmission: a retransmission has another IP identification
+ * or, for the stacks that send none, another timestamp. */
+static bool is_duplicate(struct ss_handshake *handshake, enum ss_side side, const struct ss_packet *packet,
+                         int64_t t)
+{
+    struct ss_print *prints = handshake->prints[side];
+    uint64_t print = print_of(packet);
+
+    for (unsigned i = 0; i < SS_RECENT_PRINTS; i++) {
+        if (prints[i].print == print && t - prints[i].time_ns <= SS_DUPLICATE_MAX_NS)
+            return true;
+    }
+    unsigned next = handshake->print_next[side];
+    prints[next] = (struct ss_print){.time_ns = t, .print = print};
+    handshake->print_next[side] = (uint8_t)((next + 1) % SS_RECENT_PRINTS);
+    return false;
+}
+
+/* ---- TCP's own handshake */
+
+/* A SYN or SYN-ACK sent again, while nobody had answered the one before: it, or its answer, was lost. */
+static void sent_again(struct ss_handshake *handshake, int64_t *newest_ns, int64_t t)
+{
+    if (*newest_ns != SS_MARK_UNSEEN)
+        ss_timeline_add_wait(&handshake->timeline, SS_SHARE_LOSS, *newest_ns, t);
+    *newest_ns = t;
+}
+
+static void take_syn(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
+                     int64_t t)
+{
+    struct ss_timeline *timeline = &handshake->timeline;
+
+    if (side == SS_CLIENT && !(packet->flags & SS_TCP_ACK)) {
+        ss_handshake_mark(handshake, SS_MARK_SYN, t);
+        if (!ss_handshake_is_marked(handshake, SS_MARK_SYN_ACK))
+            sent_again(handshake, &handshake->syn_ns, t);
+    } else if (side == SS_SERVER && packet->flags & SS_TCP_ACK) {
+        ss_handshake_mark(handshake, SS_MARK_SYN_ACK, t);
+        /* After the ACK it is a deferred accept, and no loss. */
+        if (!ss_handshake_is_marked(handshake, SS_MARK_ACK))
+            sent_again(handshake, &handshake->syn_ack_ns, t);
+        if (handshake->early_ack_ns != SS_MARK_UNSEEN && handshake->early_ack == packet->seq + 1)
+            ss_handshake_mark(handshake, SS_MARK_ACK, handshake->early_ack_ns);
+        if (handshake->syn_ns != SS_MARK_UNSEEN)
+            round_trip(&timeline->server_rtt_ns, t - handshake->syn_ns);
+    }
+    ss_stream_start(&handshake->stream[side], packet->seq + 1);
+}
+
+/* ---- acknowledgements */
+
+/* An acknowledgement of what the tap has not seen yet, or never will. */
+static void take_early_ack(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
+                           int64_t t)
+{
+    if (packet->flags & SS_TCP_SYN) {
+        ss_stream_start(&handshake->stream[!side], packet->ack);
+    } else if (side == SS_CLIENT && handshake->early_ack_ns == SS_MARK_UNSEEN) {
+        handshake->early_ack_ns = t;
+        handshake->early_ack = packet->ack;
+    }
+}
+
+static void take_ack(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
+                     int64_t t)
+{
+    struct ss_stream *peer = &handshake->stream[!side];
+    struct ss_timeline *timeline = &handshake->timeline;
+    int64_t *rtt_ns = side == SS_CLIENT ? &timeline->client_rtt_ns : &timeline->server_rtt_ns;
+    int64_t seen_ns;
+
+    if (!peer->started) {
+        take_early_ack(handshake, packet, side, t);
+        return;
+    }
+    if (side == SS_CLIENT && !(packet->flags & SS_TCP_SYN) &&
+        !ss_handshake_is_marked(handshake, SS_MARK_ACK) &&
+        ss_handshake_is_marked(handshake, SS_MARK_SYN_ACK) && ss_seq_reached(packet->ack, peer->first)) {
+        ss_handshake_mark(handshake, SS_MARK_ACK, t);
+        round_trip(rtt_ns, t - handshake->syn_ack_ns);
+    }
+    if (packet->ack == peer->first)
+        return;
+    bool is_news = !ss_stream_acknowledged_at(peer, packet->ack, &seen_ns);
+    ss_stream_acknowledge(peer, packet->ack, t);
+    /* Karn: a round trip is not measured where it is not known which copy was acknowledged. */
+    if (is_news && peer->retransmitted == 0 && ss_stream_seen_at(peer, packet->ack, &seen_ns))
+        round_trip(rtt_ns, t - seen_ns);
+    if (side == SS_SERVER)
+        ss_handshake_take_hello_ack(handshake);
+}
+
+/* ---- payload */
+
+/* Who waited for a segment that had to be sent again. */
+static void take_fate(struct ss_handshake *handshake, enum ss_side side, const struct ss_segment_fate *fate,
+                      int64_t t)
+{
+    struct ss_lost *lost = &handshake->lost;
+
+    if (fate->kind == SS_SEGMENT_RETRANSMITTED && !fate->was_acknowledged) {
+        ss_timeline_add_wait(&handshake->timeline, SS_SHARE_LOSS, fate->since_ns, t);
+        if (side == SS_CLIENT)
+            lost->tap_to_server++;
+        else
+            lost->tap_to_client++;
+    } else if (fate->kind == SS_SEGMENT_FILLED && t - fate->since_ns > SS_DUPLICATE_MAX_NS) {
+        ss_timeline_add_wait(&handshake->timeline, SS_SHARE_LOSS, fate->since_ns, t);
+        if (side == SS_CLIENT)
+            lost->client_to_tap++;
+        else
+            lost->server_to_tap++;
+    }
+}
+
+static bool take_chunks(struct ss_handshake *handshake, struct ss_handshake_pools *pools, enum ss_side side,
+                        const struct ss_segment *segment, int64_t t)
+{
+    struct ss_stream *stream = &handshake->stream[side];
+    struct ss_chunk chunk;
+    bool is_tls = true;
+
+    while (ss_stream_next(stream, &pools->segments, segment, &chunk)) {
+        is_tls = is_tls && ss_handshake_take_bytes(handshake, pools, side, chunk.bytes, t);
+        if (chunk.missing > 0)
+            ss_tls_skip(&handshake->tls[side], chunk.missing);
+    }
+    return is_tls;
+}
+
+/* Bytes that the peer acknowledged long ago and the tap never saw: the mirror lost them. */
+static void skip_lost_by_mirror(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
+                                enum ss_side side, int64_t t)
+{
+    struct ss_stream *stream = &handshake->stream[side];
+    int64_t acknowledged_ns;
+
+    if (stream->held_count == 0 ||
+        !ss_stream_acknowledged_at(stream, stream->held[0].seq, &acknowledged_ns) ||
+        t - acknowledged_ns < HOLE_PATIENCE_NS)
+        return;
+    uint32_t missing = ss_stream_skip_hole(stream, t);
+    handshake->missing_bytes += missing;
+    ss_timeline_add_wait(&handshake->timeline, SS_SHARE_UNKNOWN, acknowledged_ns, t);
+    ss_tls_skip(&handshake->tls[side], missing);
+    take_chunks(handshake, pools, side, NULL, t);
+}
+
+static bool take_payload(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
+                         const struct ss_packet *packet, enum ss_side side, int64_t t)
+{
+    struct ss_stream *stream = &handshake->stream[side];
+    struct ss_segment segment = {.seq = packet->seq + (packet->flags & SS_TCP_SYN ? 1 : 0),
+                                 .data = packet->payload,
+                                 .bytes = packet->payload_bytes,
+                                 .captured = packet->payload_captured,
+                                 .time_ns = t};
+
+    if (!stream->started)
+        ss_stream_start(stream, segment.seq);
+    if (packet->flags & SS_TCP_ACK && !handshake->stream[!side].started)
+        ss_stream_start(&handshake->stream[!side], packet->ack);
+    if (side == SS_CLIENT)
+        ss_answer_note_segment(handshake, segment.seq + segment.bytes, packet->ack);
+    struct ss_segment_fate fate = ss_stream_feed(stream, &pools->segments, &segment);
+    take_fate(handshake, side, &fate, t);
+    return take_chunks(handshake, pools, side, &segment, t);
+}
+
+/* ---- the end */
+
+/* Whether the tap has seen all that the client's answer acknowledges: the mirror may show it later. */
+static bool has_all_of_flight(const struct ss_handshake *handshake)
+{
+    uint32_t flight_end;
+    int64_t at_ns;
+
+    return !ss_answer_flight_end(handshake, &flight_end) ||
+           ss_stream_seen_at(&handshake->stream[SS_SERVER], flight_end, &at_ns);
+}
+
+/* Complete, whatever was said of it before: a side may close while the other's last bytes are under way. */
+static void look_for_end(struct ss_handshake *handshake)
+{
+    if (!ss_answer_find(handshake))
+        return;
+    if (ss_answer_is_rejection(handshake)) {
+        ss_handshake_end(handshake, SS_OUTCOME_CLIENT_REJECTED, handshake->answer.end_ns);
+        return;
+    }
+    ss_handshake_mark(handshake, SS_MARK_CLIENT_FINISHED, handshake->answer.end_ns);
+    if (ss_handshake_is_tls12(handshake) && !handshake->resumed12 &&
+        !ss_handshake_is_marked(handshake, SS_MARK_SERVER_FINISHED))
+        return;
+    if (handshake->outcome != SS_OUTCOME_COMPLETE) {
+        handshake->outcome = SS_OUTCOME_COMPLETE;
+        handshake->ended_ns = handshake->last_ns;
+    }
+}
+
+static void take_close(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
+                       int64_t t)
+{
+    if (packet->flags & SS_TCP_RST)
+        ss_handshake_end(handshake, side == SS_CLIENT ? SS_OUTCOME_CLIENT_RESET : SS_OUTCOME_SERVER_RESET, t);
+    else if (packet->flags & SS_TCP_FIN)
+        ss_handshake_end(handshake, side == SS_CLIENT ? SS_OUTCOME_CLIENT_CLOSED : SS_OUTCOME_SERVER_CLOSED,
+                         t);
+}
+
+static bool is_settled(const struct ss_handshake *handshake, int64_t t)
+{
+    if (handshake->outcome == SS_OUTCOME_COUNT)
+        return false;
+    if (handshake->outcome != SS_OUTCOME_COMPLETE)
+        return t - handshake->ended_ns >= CLOSE_NS;
+    return t - handshake->ended_ns >= SETTLE_NS || has_all_of_flight(handshake);
+}
+
+bool ss_handshake_is_over(const struct ss_handshake *handshake, int64_t now_ns)
+{
+    return is_settled(handshake, now_ns - handshake->base_ns);
+}
+
+enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
+                                         const struct ss_packet *packet, enum ss_side side, int64_t time_ns,
+                                         uint32_t clock_error_ns)
+{
+    int64_t t = time_ns - handshake->base_ns;
+
+    if (is_settled(handshake, t))
+        return SS_HANDSHAKE_ENDED; /* this packet comes after it */
+    handshake->saw[side] = true;
+    if (is_duplicate(handshake, side, packet, t)) {
+        handshake->duplicates++;
+        return SS_HANDSHAKE_GOES_ON;
+    }
+    if (t > handshake->last_ns)
+        handshake->last_ns = t;
+    if (clock_error_ns > handshake->clock_error_ns)
+        handshake->clock_error_ns = clock_error_ns;
+    if (packet->flags & SS_TCP_SYN)
+        take_syn(handshake, packet, side, t);
+    if (packet->flags & SS_TCP_ACK && !(packet->flags & SS_TCP_RST))
+        take_ack(handshake, packet, side, t);
+    if (packet->payload_bytes > 0 && !(packet->flags & SS_TCP_RST) &&
+        !take_payload(handshake, pools, packet, side, t))
+        return SS_HANDSHAKE_NOT_TLS;
+    skip_lost_by_mirror(handshake, pools, SS_CLIENT, t);
+    skip_lost_by_mirror(handshake, pools, SS_SERVER, t);
+    look_for_end(handshake);
+    take_close(handshake, packet, side, t);
+    return is_settled(handshake, t) ? SS_HANDSHAKE_ENDED : SS_HANDSHAKE_GOES_ON;
+}
+
+/* ---- the finding */
+
+static void place_flight(const struct ss_handshake *handshake, struct ss_timeline *timeline)
+{
+    const struct ss_stream *server = &handshake->stream[SS_SERVER];
+    uint32_t flight_end;
+
+    if (!ss_answer_flight_end(handshake, &flight_end))
+        return;
+    ss_stream_seen_at(server, flight_end, &timeline->mark_ns[SS_MARK_SERVER_FLIGHT]);
+    ss_stream_acknowledged_at(server, flight_end, &timeline->mark_ns[SS_MARK_FLIGHT_ACK]);
+}
+
+static int64_t measured(int64_t least_ns)
+{
+    return least_ns > 0 ? least_ns : SS_MARK_UNSEEN;
+}
+
+static enum ss_visibility visibility_of(const struct ss_handshake *handshake)
+{
+    if (handshake->saw[SS_CLIENT] && handshake->saw[SS_SERVER])
+        return SS_SEEN_BOTH;
+    return handshake->saw[SS_CLIENT] ? SS_SEEN_CLIENT_ONLY : SS_SEEN_SERVER_ONLY;
+}
+
+void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap, int64_t until_ns,
+                           struct ss_finding *ret_finding)
+{
+    struct ss_timeline timeline = handshake->timeline;
+    struct ss_finding *finding = ret_finding;
+    bool is_open = handshake->outcome == SS_OUTCOME_COUNT;
+    bool was_left = is_open || handshake->outcome == SS_OUTCOME_UNFINISHED;
+
+    memset(finding, 0, sizeof(*finding));
+    place_flight(handshake, &timeline);
+    if (handshake->outcome != SS_OUTCOME_COMPLETE)
+        timeline.open_until_ns = was_left ? until_ns - handshake->base_ns : handshake->ended_ns;
+    ss_timeline_judge(&timeline, tap, &finding->judged);
+
+    finding->start_ns = handshake->base_ns;
+    finding->encap_count = handshake->encap_count;
+    memcpy(finding->encap, handshake->encap, sizeof(finding->encap));
+    finding->visibility = (uint8_t)visibility_of(handshake);
+    finding->outcome = is_open ? SS_OUTCOME_UNFINISHED : handshake->outcome;
+    finding->alert = handshake->alert;
+    finding->clock_error_ns = handshake->clock_error_ns;
+    memcpy(finding->mark_ns, timeline.mark_ns, sizeof(finding->mark_ns));
+    finding->rtt_ns = measured(timeline.client_rtt_ns);
+    finding->server_rtt_ns = measured(timeline.server_rtt_ns);
+    finding->client_retransmits = handshake->stream[SS_CLIENT].retransmitted;
+    finding->server_retransmits = handshake->stream[SS_SERVER].retransmitted;
+    finding->tap_missing_bytes = handshake->missing_bytes;
+    finding->mirror_duplicates = handshake->duplicates;
+    finding->lost = handshake->lost;
+    finding->still_open = is_open;
+    finding->is_tls = ss_handshake_is_tls(handshake);
+    finding->tls = handshake->hello;
+}

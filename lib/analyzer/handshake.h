@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* One connection's handshake in progress: its two streams and TLS directions, and the marks they give.
+ *
+ * Fed with the connection's packets in the order of the mirror, it says when the handshake has ended, and
+ * can be concluded at any time into a finding. Where time is needed it is the packets'. It lives in a block
+ * of the analyzer's pool and borrows blocks for bytes out of order and for hellos from two more.
+ */
+
+#include "analyzer/finding.h"
+#include "base/pool.h"
+#include "packet/packet.h"
+#include "stream/stream.h"
+#include "tls/tls.h"
+
+enum ss_side { SS_CLIENT, SS_SERVER };
+
+#define SS_ANSWER_RECORDS   6       /* records of the client after its hello that are remembered */
+#define SS_SEGMENT_ACKS     6       /* segments of the client whose acknowledgement is remembered */
+#define SS_RECENT_PRINTS    4       /* packets of a side among which duplicates are looked for */
+#define SS_DUPLICATE_MAX_NS 1000000 /* a mirror's second copy comes within this; no retransmission does */
+
+/* A record that the client sent after its hello: the one that answers the server's flight is among them. */
+struct ss_answer_record {
+    int64_t end_ns; /* when the tap had all of it */
+    uint32_t begin_seq;
+    uint32_t ack;   /* what the segment with its first byte acknowledged */
+    uint16_t bytes; /* length field */
+    bool is_ccs;    /* ChangeCipherSpec; else an encrypted record */
+};
+
+struct ss_segment_ack {
+    uint32_t seq_end; /* of a client segment */
+    uint32_t ack;     /* that it carried */
+};
+
+struct ss_print {
+    int64_t time_ns;
+    uint64_t print; /* of everything in the packet that a copy shares */
+};
+
+struct ss_handshake {
+    uint32_t flow;      /* the flow it belongs to */
+    bool is_used;       /* the block is taken */
+    bool reported_open; /* a finding was given while it was still open */
+    uint8_t outcome;    /* enum ss_outcome, SS_OUTCOME_COUNT while open */
+    uint8_t alert;
+    uint8_t encrypted_records;  /* encrypted records of the server since its hello, saturating */
+    int64_t base_ns;            /* UTC of the first packet; all other times are relative to it */
+    int64_t last_ns;            /* newest packet */
+    int64_t ended_ns;           /* when outcome was set */
+    int64_t syn_ns, syn_ack_ns; /* newest of each, for their retransmissions */
+    int64_t early_ack_ns;       /* of a client's acknowledgement shown before the SYN-ACK, and */
+    uint32_t early_ack;         /* its number */
+    uint32_t hello_end, server_hello_end, flight_end; /* sequence numbers; valid with the bits below */
+    uint32_t encrypted_end;                           /* of the server's newest encrypted record */
+    bool has_hello, has_server_hello, has_flight_end, has_hello_again;
+    bool resumed12; /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
+    bool saw[2];    /* packets of each side */
+    bool has_answer;
+    struct ss_answer_record answer;
+    struct ss_answer_record records[SS_ANSWER_RECORDS];
+    struct ss_segment_ack segment_acks[SS_SEGMENT_ACKS];
+    struct ss_print prints[2][SS_RECENT_PRINTS];
+    uint8_t record_count, segment_ack_count, print_next[2];
+    uint8_t session_id_bytes;
+    uint8_t encap_count;
+    struct ss_encap encap[SS_ENCAP_MAX];
+    uint32_t clock_error_ns;
+    uint32_t duplicates;
+    uint32_t missing_bytes;
+    struct ss_lost lost;
+    struct ss_stream stream[2];
+    struct ss_tls_direction tls[2];
+    struct ss_timeline timeline;
+    struct ss_finding_tls hello;
+};
+
+/* Blocks that handshakes borrow. */
+struct ss_handshake_pools {
+    struct ss_pool segments; /* of SS_STREAM_BLOCK_BYTES */
+    struct ss_pool hellos;   /* of SS_TLS_BLOCK_BYTES */
+};
+
+enum ss_handshake_step {
+    SS_HANDSHAKE_GOES_ON,
+    SS_HANDSHAKE_ENDED,   /* outcome is set: conclude it */
+    SS_HANDSHAKE_NOT_TLS, /* the connection carries something else */
+};
+
+void ss_handshake_init(struct ss_handshake *handshake, uint32_t flow, const struct ss_packet *first,
+                       int64_t time_ns);
+
+enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
+                                         const struct ss_packet *packet, enum ss_side side, int64_t time_ns,
+                                         uint32_t clock_error_ns);
+
+/* Marks, judgement, outcome, what the hellos said. An open handshake counts as unfinished at
+ * until_ns (UTC); it may be fed and concluded again afterwards. Addresses, tap, clock and verdict
+ * are the caller's to fill in. */
+void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap, int64_t until_ns,
+                           struct ss_finding *ret_finding);
+
+static inline bool ss_handshake_is_tls(const struct ss_handshake *handshake)
+{
+    return handshake->timeline.mark_ns[SS_MARK_CLIENT_HELLO_FIRST] != SS_MARK_UNSEEN ||
+           handshake->has_server_hello;
+}
+
+/* It has ended, and what was under way then has had its time. */
+bool ss_handshake_is_over(const struct ss_handshake *handshake, int64_t now_ns);
+
+void ss_handshake_release(struct ss_handshake *handshake, struct ss_handshake_pools *pools);

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "analyzer/handshake_tls.h"
+
+#include "analyzer/answer.h"
+
+#include <string.h>
+
+static uint32_t seq_of(const struct ss_handshake *handshake, enum ss_side side, uint64_t offset)
+{
+    return handshake->stream[side].first + (uint32_t)offset;
+}
+
+void ss_handshake_take_hello_ack(struct ss_handshake *handshake)
+{
+    int64_t at_ns;
+
+    if (handshake->has_hello && !ss_handshake_is_marked(handshake, SS_MARK_HELLO_ACK) &&
+        ss_stream_acknowledged_at(&handshake->stream[SS_CLIENT], handshake->hello_end, &at_ns))
+        ss_handshake_mark(handshake, SS_MARK_HELLO_ACK, at_ns);
+}
+
+static void take_client_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
+{
+    struct ss_client_hello hello;
+
+    if (ss_handshake_is_marked(handshake, SS_MARK_CLIENT_HELLO)) {
+        if (handshake->hello.hello_retry)
+            ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, t);
+        else
+            handshake->has_hello_again = true;
+        return;
+    }
+    ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO, t);
+    handshake->hello_end = seq_of(handshake, SS_CLIENT, event->end);
+    handshake->has_hello = true;
+    ss_handshake_take_hello_ack(handshake);
+    if (event->message.at == NULL)
+        return;
+    if (event->sslv2)
+        ss_client_hello_decode_v2(event->message, &hello);
+    else
+        ss_client_hello_decode(event->message, &hello);
+    handshake->hello.hello_seen = true;
+    handshake->hello.early_data = hello.early_data;
+    handshake->session_id_bytes = hello.session_id_bytes;
+    memcpy(handshake->hello.sni, hello.sni, sizeof(hello.sni));
+    memcpy(handshake->hello.alpn, hello.alpn, sizeof(hello.alpn));
+}
+
+static void take_server_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
+{
+    struct ss_server_hello hello;
+
+    if (handshake->has_server_hello || event->message.at == NULL)
+        return;
+    ss_server_hello_decode(event->message, &hello);
+    if (hello.hello_retry) {
+        ss_handshake_mark(handshake, SS_MARK_HELLO_RETRY, t);
+        handshake->hello.hello_retry = true;
+        ss_tls_unprotect(&handshake->tls[SS_CLIENT]);
+        if (handshake->has_hello_again) /* the mirror showed the answer first */
+            ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, t);
+        return;
+    }
+    ss_handshake_mark(handshake, SS_MARK_SERVER_HELLO, t);
+    handshake->server_hello_end = seq_of(handshake, SS_SERVER, event->end);
+    handshake->has_server_hello = true;
+    handshake->hello.server_hello_seen = true;
+    handshake->hello.version = hello.version;
+    handshake->hello.cipher = hello.cipher;
+    handshake->hello.group = hello.group;
+    handshake->hello.resumed = hello.pre_shared_key;
+}
+
+/* The server's flight of TLS 1.2 ends with ServerHelloDone, or in a resumption with its Finished. */
+static void end_flight(struct ss_handshake *handshake, uint64_t offset)
+{
+    if (handshake->has_flight_end)
+        return;
+    handshake->flight_end = seq_of(handshake, SS_SERVER, offset);
+    handshake->has_flight_end = true;
+}
+
+static void take_server_event(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
+{
+    switch (event->kind) {
+    case SS_TLS_MESSAGE:
+        if (event->type == SS_TLS_SERVER_HELLO)
+            take_server_hello(handshake, event, t);
+        else if (event->type == SS_TLS_SERVER_HELLO_DONE)
+            end_flight(handshake, event->end);
+        break;
+    case SS_TLS_CCS:
+        if (!ss_handshake_is_tls12(handshake))
+            break;
+        if (handshake->has_flight_end && !handshake->resumed12) {
+            ss_handshake_mark(handshake, SS_MARK_SERVER_FINISHED, t);
+        } else {
+            handshake->resumed12 = true;
+            handshake->hello.resumed = true;
+        }
+        break;
+    case SS_TLS_PROTECTED:
+        if (ss_handshake_is_tls12(handshake) && handshake->resumed12 && event->type == SS_TLS_HANDSHAKE)
+            end_flight(handshake, event->end);
+        else if (event->type == SS_TLS_APPLICATION_DATA)
+            ss_answer_note_server_record(handshake, event->record_bytes,
+                                         seq_of(handshake, SS_SERVER, event->end));
+        break;
+    default:
+        break;
+    }
+}
+
+static void take_client_event(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
+{
+    uint32_t begin_seq = seq_of(handshake, SS_CLIENT, event->begin);
+
+    switch (event->kind) {
+    case SS_TLS_BEGIN:
+        /* The record's header may have come in pieces. */
+        ss_stream_seen_at(&handshake->stream[SS_CLIENT], begin_seq + 1, &t);
+        ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_FIRST, t);
+        break;
+    case SS_TLS_MESSAGE:
+        if (event->type == SS_TLS_CLIENT_HELLO)
+            take_client_hello(handshake, event, t);
+        break;
+    case SS_TLS_CCS:
+        ss_answer_note(handshake, true, 1, begin_seq, t);
+        break;
+    case SS_TLS_PROTECTED:
+        if (event->type == SS_TLS_APPLICATION_DATA)
+            ss_answer_note(handshake, false, event->record_bytes, begin_seq, t);
+        break;
+    default:
+        break;
+    }
+}
+
+bool ss_handshake_take_bytes(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
+                             enum ss_side side, struct ss_span bytes, int64_t t)
+{
+    for (;;) {
+        struct ss_tls_event event = ss_tls_next(&handshake->tls[side], &pools->hellos, &bytes);
+        if (event.kind == SS_TLS_NOT_TLS)
+            return ss_handshake_is_tls(handshake);
+        if (event.kind == SS_TLS_MORE || event.kind == SS_TLS_BROKEN)
+            return true;
+        if (event.kind == SS_TLS_ALERT && event.alert_level == 2 && handshake->outcome == SS_OUTCOME_COUNT) {
+            ss_handshake_end(handshake, SS_OUTCOME_ALERT, t);
+            handshake->alert = event.alert_description;
+        }
+        /* Middleboxes' ChangeCipherSpec protects nothing between a HelloRetryRequest and
+         * its answer (RFC 8446 D.4). */
+        if (handshake->hello.hello_retry && !handshake->has_server_hello)
+            ss_tls_unprotect(&handshake->tls[side]);
+        if (side == SS_CLIENT)
+            take_client_event(handshake, &event, t);
+        else
+            take_server_event(handshake, &event, t);
+    }
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/* A concluded handshake to a finding in the history, and word of it to whoever drives the analyzer. */
+
+#include "analyzer/state.h"
+
+static struct ss_news *next_news(struct ss_analyzer *analyzer)
+{
+    if (analyzer->news_head - analyzer->news_tail == SS_NEWS_MAX) {
+        analyzer->counters.news_dropped++;
+        return NULL;
+    }
+    return &analyzer->news[analyzer->news_head++ % SS_NEWS_MAX];
+}
+
+bool ss_analyzer_next(struct ss_analyzer *analyzer, struct ss_news *ret_news)
+{
+    if (analyzer->news_tail == analyzer->news_head)
+        return false;
+    *ret_news = analyzer->news[analyzer->news_tail++ % SS_NEWS_MAX];
+    return true;
+}
+
+static struct ss_endpoint endpoint_of(const struct ss_flow *flow, bool client)
+{
+    unsigned i = client == flow->client_is_first ? 0 : 1;
+    return (struct ss_endpoint){.ip = flow->key.ip[i], .port = flow->key.port[i]};
+}
+
+/* The marks' own word: of what is in the finding alone. */
+static void judge(const struct ss_analyzer *analyzer, const struct ss_flow *flow, struct ss_finding *finding)
+{
+    finding->client = endpoint_of(flow, true);
+    finding->server = endpoint_of(flow, false);
+    finding->tuple_hash = ss_flow_hash(&flow->key, 0);
+    finding->clock = (uint8_t)analyzer->config.clock;
+    finding->tap = (uint8_t)analyzer->config.tap;
+    finding->flags = ss_slow_flags(&analyzer->config.slow, &finding->judged, finding->clock_error_ns);
+
+    struct ss_verdict_evidence evidence = {.flags = finding->flags,
+                                           .proxy_ns = SS_MARK_UNSEEN,
+                                           .clock_error_ns = finding->clock_error_ns,
+                                           .one_sided = finding->visibility != SS_SEEN_BOTH,
+                                           .tap_missing_bytes = finding->tap_missing_bytes};
+    struct ss_opinion opinion = ss_verdict_form(&finding->judged, &evidence);
+    finding->verdict = (uint8_t)opinion.verdict;
+    finding->confidence = (uint8_t)opinion.confidence;
+}
+
+static void count(struct ss_analyzer *analyzer, const struct ss_finding *finding)
+{
+    struct ss_analyzer_counters *counters = &analyzer->counters;
+    struct ss_histogram *phases = analyzer->phases[finding->tls.resumed];
+
+    if (!finding->is_tls) {
+        counters->silent++;
+        return;
+    }
+    counters->handshakes++;
+    counters->resumed += finding->tls.resumed;
+    counters->flagged += finding->flags != 0;
+    counters->outcomes[finding->outcome]++;
+    counters->verdicts[finding->verdict]++;
+    if (finding->outcome != SS_OUTCOME_COMPLETE)
+        return;
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++) {
+        if (finding->judged.phase_ns[i] != SS_MARK_UNSEEN)
+            ss_histogram_add(&phases[i], (uint64_t)finding->judged.phase_ns[i]);
+    }
+    ss_histogram_add(&phases[SS_PHASE_COUNT], (uint64_t)finding->judged.duration_ns);
+}
+
+/* UTC of a mark, or of the first packet where it was not seen. */
+static int64_t moment_of(const struct ss_finding *finding, enum ss_mark mark)
+{
+    return finding->start_ns + (finding->mark_ns[mark] == SS_MARK_UNSEEN ? 0 : finding->mark_ns[mark]);
+}
+
+/* UTC of the last mark. */
+static int64_t end_of(const struct ss_finding *finding)
+{
+    int64_t end_ns = finding->start_ns;
+
+    for (unsigned i = 0; i < SS_MARK_COUNT; i++) {
+        if (moment_of(finding, (enum ss_mark)i) > end_ns)
+            end_ns = moment_of(finding, (enum ss_mark)i);
+    }
+    return end_ns;
+}
+
+static void tell(struct ss_analyzer *analyzer, const struct ss_flow *flow, const struct ss_finding *finding,
+                 enum ss_news_kind kind)
+{
+    struct ss_news *news = next_news(analyzer);
+
+    if (news == NULL)
+        return;
+    *news = (struct ss_news){.kind = kind,
+                             .client = finding->client,
+                             .server = finding->server,
+                             .start_ns = finding->start_ns,
+                             .end_ns = end_of(finding),
+                             .accept_ns = moment_of(finding, SS_MARK_ACK),
+                             .note = flow->note,
+                             .packets = flow->packets,
+                             .flags = finding->flags,
+                             .verdict = finding->verdict,
+                             .still_open = finding->still_open,
+                             .is_tls = finding->is_tls};
+}
+
+/* Not even a connection: a scan or a flood is not worth a note. */
+static bool is_noise(const struct ss_handshake *handshake)
+{
+    return !ss_handshake_is_tls(handshake) && handshake->timeline.mark_ns[SS_MARK_ACK] == SS_MARK_UNSEEN;
+}
+
+void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *handshake, int64_t until_ns)
+{
+    struct ss_flow *flow = ss_flow_at(&analyzer->flows, handshake->flow);
+    void *data;
+
+    if (is_noise(handshake)) {
+        analyzer->counters.silent += handshake->outcome != SS_OUTCOME_COUNT; /* it may be judged again */
+        return;
+    }
+    flow->note = ss_history_append_note(&analyzer->kept, sizeof(struct ss_note), flow->start_ns,
+                                        flow->handshakes_at, &data);
+    if (flow->note == SS_HISTORY_NONE) {
+        analyzer->counters.news_dropped++;
+        return;
+    }
+    struct ss_note *note = data;
+    *note = (struct ss_note){.handshakes_at = flow->handshakes_at,
+                             .recent_at = flow->recent_at,
+                             .packets = flow->packets,
+                             .flow = handshake->flow,
+                             .key = flow->key};
+    ss_handshake_conclude(handshake, analyzer->config.tap, until_ns, &note->finding);
+    judge(analyzer, flow, &note->finding);
+    if (!note->finding.still_open)
+        count(analyzer, &note->finding);
+    tell(analyzer, flow, &note->finding, SS_NEWS_JUDGED);
+}
+
+void ss_news_ended(struct ss_analyzer *analyzer, const struct ss_flow *flow)
+{
+    struct ss_note *note = ss_history_note(&analyzer->kept, flow->note, sizeof(*note));
+
+    if (note == NULL)
+        return;
+    note->flow = SS_FLOW_NONE;
+    note->handshakes_at = flow->handshakes_at;
+    note->recent_at = flow->recent_at;
+    note->packets = flow->packets;
+    tell(analyzer, flow, &note->finding, SS_NEWS_ENDED);
+}
+
+const struct ss_finding *ss_analyzer_finding(struct ss_analyzer *analyzer, uint64_t at)
+{
+    const struct ss_note *note = ss_history_note(&analyzer->kept, at, sizeof(*note));
+    return note == NULL ? NULL : &note->finding;
+}

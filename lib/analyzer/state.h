@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* The analyzer's own state, shared by the files of this folder and nobody else. */
+
+#include "analyzer/analyzer.h"
+#include "analyzer/handshake.h"
+#include "flow/table.h"
+
+#define SS_NEWS_MAX 1024 /* findings waiting to be fetched; a power of two */
+
+/* A finding as it lies in the history's handshakes tier, with what is needed to find
+ * the connection's packets. */
+struct ss_note {
+    uint64_t handshakes_at, recent_at; /* newest packets when it was judged, and at the flow's end */
+    uint64_t packets;
+    uint32_t flow; /* its entry, as long as key and start are still the same */
+    struct ss_flow_key key;
+    struct ss_finding finding;
+};
+
+/* Packets of a burst between the passes over it. */
+struct ss_burst {
+    struct ss_packet packet[SS_BURST_MAX];
+    struct ss_flow_key key[SS_BURST_MAX];
+    uint64_t hash[SS_BURST_MAX];
+    uint32_t flow[SS_BURST_MAX];
+    int64_t time_ns[SS_BURST_MAX]; /* the frame's, within 0 and what arithmetic can bear */
+    const struct ss_frame *frame[SS_BURST_MAX];
+    bool from_first[SS_BURST_MAX];
+};
+
+struct ss_analyzer {
+    struct ss_analyzer_config config;
+    struct ss_flow_table flows;
+    struct ss_pool handshakes;
+    struct ss_handshake_pools pools;
+    struct ss_history kept;   /* the handshakes tier */
+    struct ss_history recent; /* the recent tier */
+    uint64_t packet_number;
+    int64_t now_ns;          /* newest time seen */
+    uint32_t handshake_hand; /* the handshake block that upkeep looks at next */
+    uint32_t news_head, news_tail;
+    struct ss_analyzer_counters counters;
+    struct ss_histogram phases[2][SS_PHASE_COUNT + 1];
+    struct ss_burst burst;
+    struct ss_news news[SS_NEWS_MAX];
+};
+
+/* Connections: connection.c */
+void ss_connection_packet(struct ss_analyzer *analyzer, unsigned i);
+void ss_connection_forget(struct ss_analyzer *analyzer, uint32_t number, int64_t now_ns);
+void ss_connection_conclude(struct ss_analyzer *analyzer, struct ss_handshake *handshake, int64_t until_ns);
+
+/* Upkeep: upkeep.c */
+void ss_upkeep(struct ss_analyzer *analyzer);
+bool ss_upkeep_is_over(const struct ss_flow *flow, int64_t now_ns);
+bool ss_upkeep_is_stuck(const struct ss_handshake *handshake, int64_t now_ns);
+int64_t ss_upkeep_given_up(const struct ss_handshake *handshake, int64_t now_ns);
+bool ss_upkeep_make_room(struct ss_analyzer *analyzer);
+bool ss_upkeep_free_handshake(struct ss_analyzer *analyzer);
+bool ss_upkeep_flush(struct ss_analyzer *analyzer);
+
+/* Findings: news.c */
+void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *handshake, int64_t until_ns);
+void ss_news_ended(struct ss_analyzer *analyzer, const struct ss_flow *flow);

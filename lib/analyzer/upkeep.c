@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/* Ageing: a few entries a turn, never a sweep. What ends by time ends at the time it was due,
+ * whenever upkeep gets to it. */
+
+#include "analyzer/state.h"
+
+#define HANDSHAKES_A_TURN 4
+#define FLOWS_A_TURN      4
+#define CLOSED_MS         2000u                /* a closed connection waits for stragglers */
+#define IDLE_MS           300000u              /* a silent connection is forgotten */
+#define STUCK_NS          (120 * 1000000000LL) /* a silent handshake is given up */
+#define ROOM_TRIES        64
+#define HALF_OPEN_NS      1000000000LL /* a connection without a hello gives way to a new one after this */
+
+/* The 32 bits wrap after 49 days. Their last minutes are of packets that the mirror shows out of order,
+ * a little before the newest one. */
+static uint32_t silent_ms(const struct ss_flow *flow, int64_t now_ns)
+{
+    uint32_t ms = (uint32_t)(now_ns / 1000000) - flow->last_seen_ms;
+    return ms > UINT32_MAX - IDLE_MS ? 0 : ms;
+}
+
+bool ss_upkeep_is_over(const struct ss_flow *flow, int64_t now_ns)
+{
+    return silent_ms(flow, now_ns) > (flow->is_closed ? CLOSED_MS : IDLE_MS);
+}
+
+/* ---- handshakes that wait */
+
+bool ss_upkeep_is_stuck(const struct ss_handshake *handshake, int64_t now_ns)
+{
+    return now_ns - handshake->base_ns - handshake->last_ns >= STUCK_NS;
+}
+
+/* When a handshake that nothing more came of counts as given up: not when upkeep happened to see it. */
+int64_t ss_upkeep_given_up(const struct ss_handshake *handshake, int64_t now_ns)
+{
+    int64_t due_ns = handshake->base_ns + handshake->last_ns + STUCK_NS;
+    return due_ns < now_ns ? due_ns : now_ns;
+}
+
+/* A handshake that is open for too long is reported while it still is. */
+static void report_open(struct ss_analyzer *analyzer, struct ss_handshake *handshake)
+{
+    struct ss_finding finding;
+
+    if (handshake->reported_open || handshake->outcome != SS_OUTCOME_COUNT ||
+        analyzer->now_ns - handshake->base_ns < analyzer->config.slow.unfinished_ns)
+        return;
+    ss_handshake_conclude(handshake, analyzer->config.tap, analyzer->now_ns, &finding);
+    if (ss_slow_flags(&analyzer->config.slow, &finding.judged, finding.clock_error_ns) & SS_FLAG_UNFINISHED) {
+        handshake->reported_open = true;
+        ss_news_judged(analyzer, handshake, analyzer->now_ns);
+    }
+}
+
+static void look_after(struct ss_analyzer *analyzer, struct ss_handshake *handshake)
+{
+    int64_t now_ns = analyzer->now_ns;
+
+    if (ss_handshake_is_over(handshake, now_ns) || ss_upkeep_is_stuck(handshake, now_ns))
+        ss_connection_conclude(analyzer, handshake, ss_upkeep_given_up(handshake, now_ns));
+    else
+        report_open(analyzer, handshake);
+}
+
+static struct ss_handshake *next_handshake(struct ss_analyzer *analyzer)
+{
+    if (analyzer->handshakes.fresh == 0)
+        return NULL;
+    if (analyzer->handshake_hand >= analyzer->handshakes.fresh)
+        analyzer->handshake_hand = 0;
+    struct ss_handshake *handshake = ss_pool_at(&analyzer->handshakes, analyzer->handshake_hand++);
+    return handshake->is_used ? handshake : NULL;
+}
+
+/* ---- connections */
+
+static void age_one(struct ss_analyzer *analyzer)
+{
+    uint32_t number = ss_flow_next_to_age(&analyzer->flows);
+
+    if (number != SS_FLOW_NONE && ss_upkeep_is_over(ss_flow_at(&analyzer->flows, number), analyzer->now_ns))
+        ss_connection_forget(analyzer, number, analyzer->now_ns);
+}
+
+void ss_upkeep(struct ss_analyzer *analyzer)
+{
+    for (unsigned i = 0; i < HANDSHAKES_A_TURN; i++) {
+        struct ss_handshake *handshake = next_handshake(analyzer);
+        if (handshake != NULL)
+            look_after(analyzer, handshake);
+    }
+    for (unsigned i = 0; i < FLOWS_A_TURN; i++)
+        age_one(analyzer);
+}
+
+/* The most dispensable of the next entries gives way: one that is closed, else the one that was silent
+ * longest and is not in its handshake. */
+bool ss_upkeep_make_room(struct ss_analyzer *analyzer)
+{
+    uint32_t victim = SS_FLOW_NONE, victim_ms = 0;
+
+    for (unsigned i = 0; i < ROOM_TRIES; i++) {
+        uint32_t number = ss_flow_next_to_age(&analyzer->flows);
+        if (number == SS_FLOW_NONE)
+            continue;
+        const struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
+        if (flow->state == SS_FLOW_OPEN)
+            continue;
+        uint32_t ms = flow->is_closed ? UINT32_MAX : silent_ms(flow, analyzer->now_ns) + 1;
+        if (ms > victim_ms) {
+            victim = number;
+            victim_ms = ms;
+        }
+    }
+    if (victim == SS_FLOW_NONE)
+        return false;
+    ss_connection_forget(analyzer, victim, analyzer->now_ns);
+    analyzer->counters.flows_evicted++;
+    return true;
+}
+
+/* A connection that has been silent since its SYN gives its handshake block to a new one. */
+bool ss_upkeep_free_handshake(struct ss_analyzer *analyzer)
+{
+    for (unsigned i = 0; i < ROOM_TRIES; i++) {
+        struct ss_handshake *handshake = next_handshake(analyzer);
+        if (handshake == NULL || ss_handshake_is_tls(handshake) ||
+            analyzer->now_ns - handshake->base_ns < HALF_OPEN_NS)
+            continue;
+        ss_connection_conclude(analyzer, handshake, analyzer->now_ns);
+        return true;
+    }
+    return false;
+}
+
+bool ss_upkeep_flush(struct ss_analyzer *analyzer)
+{
+    uint32_t entries = analyzer->flows.entries.fresh;
+
+    for (uint32_t i = 0; i < entries && analyzer->flows.entries.used > 0; i++) {
+        uint32_t number = ss_flow_next_to_age(&analyzer->flows);
+        if (number == SS_FLOW_NONE)
+            continue;
+        if (analyzer->news_head - analyzer->news_tail > SS_NEWS_MAX - 4)
+            return true;
+        ss_connection_forget(analyzer, number, analyzer->now_ns);
+    }
+    return analyzer->flows.entries.used > 0;
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "timeline/owners.h"
+
+#include <stddef.h>
+
+/* How a phase's time is split. A round trip counts for the path as far as the tap is away from that
+ * side: the least round trip seen on the connection, nothing where the tap is beside it. */
+enum owner {
+    OWNER_SERVER_ROUND_TRIP, /* one round trip is the server's path, the rest the server */
+    OWNER_SERVER,      /* the server; with a round trip where the phase begins with the client's bytes */
+    OWNER_SERVER_SEND, /* the server */
+    OWNER_CLIENT_ROUND_TRIP, /* one round trip is the client's path, the rest the client */
+    OWNER_CLIENT,            /* the client; with a round trip where nothing was acknowledged separately */
+    OWNER_CLIENT_SEND,       /* up to one round trip is the client's path, the rest the client */
+    OWNER_CLIENT_PATH,       /* a kernel's answer: the path, or the client where the tap is beside it */
+    OWNER_IDLE,              /* nobody is waiting for anybody */
+};
+
+static const struct {
+    enum ss_mark end;
+    enum owner owner;
+} rules[SS_PHASE_COUNT] = {
+#define X(name, json_name, end, owner, about) {SS_MARK_##end, OWNER_##owner},
+#include "tables/phases.def"
+#undef X
+};
+
+enum ss_phase ss_phase_of_mark(enum ss_mark mark)
+{
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++) {
+        if (rules[i].end == mark)
+            return (enum ss_phase)i;
+    }
+    return SS_PHASE_COUNT;
+}
+
+static void split(int64_t ns, int64_t path_ns, int64_t *path_share, int64_t *side_share)
+{
+    int64_t on_path_ns = ns < path_ns ? ns : path_ns;
+    *path_share += on_path_ns;
+    *side_share += ns - on_path_ns;
+}
+
+static bool is_of_client(enum ss_mark mark)
+{
+    return mark == SS_MARK_SYN || mark == SS_MARK_ACK || mark == SS_MARK_CLIENT_HELLO_FIRST ||
+           mark == SS_MARK_CLIENT_HELLO || mark == SS_MARK_CLIENT_HELLO_2 || mark == SS_MARK_CLIENT_FINISHED;
+}
+
+void ss_owner_share(const struct ss_timeline *timeline, enum ss_phase phase, enum ss_mark since,
+                    enum ss_tap tap, int64_t ns, int64_t share_ns[SS_SHARE_COUNT])
+{
+    int64_t client_path_ns = tap == SS_TAP_CLIENT ? 0 : timeline->client_rtt_ns;
+    int64_t server_path_ns = tap == SS_TAP_SERVER ? 0 : timeline->server_rtt_ns;
+    int64_t *client = &share_ns[SS_SHARE_CLIENT], *client_path = &share_ns[SS_SHARE_CLIENT_PATH];
+    int64_t *server = &share_ns[SS_SHARE_SERVER], *server_path = &share_ns[SS_SHARE_SERVER_PATH];
+
+    switch (rules[phase].owner) {
+    case OWNER_SERVER_ROUND_TRIP:
+        split(ns, server_path_ns, server_path, server);
+        break;
+    case OWNER_SERVER:
+        split(ns, is_of_client(since) ? server_path_ns : 0, server_path, server);
+        break;
+    case OWNER_SERVER_SEND:
+        *server += ns;
+        break;
+    case OWNER_CLIENT_ROUND_TRIP:
+    case OWNER_CLIENT_SEND:
+        split(ns, client_path_ns, client_path, client);
+        break;
+    case OWNER_CLIENT:
+        split(ns, since == SS_MARK_FLIGHT_ACK ? 0 : client_path_ns, client_path, client);
+        break;
+    case OWNER_CLIENT_PATH:
+        *(tap == SS_TAP_CLIENT ? client : client_path) += ns;
+        break;
+    case OWNER_IDLE:
+        share_ns[SS_SHARE_IDLE] += ns;
+        break;
+    }
+}
+
+enum ss_share ss_owner_of_excess(enum ss_phase phase, enum ss_tap tap)
+{
+    switch (rules[phase].owner) {
+    case OWNER_SERVER_ROUND_TRIP:
+    case OWNER_SERVER:
+    case OWNER_SERVER_SEND:
+        return SS_SHARE_SERVER;
+    case OWNER_CLIENT_ROUND_TRIP:
+    case OWNER_CLIENT_SEND:
+    case OWNER_CLIENT:
+        return SS_SHARE_CLIENT;
+    case OWNER_CLIENT_PATH:
+        return tap == SS_TAP_CLIENT ? SS_SHARE_CLIENT : SS_SHARE_CLIENT_PATH;
+    case OWNER_IDLE:
+        return SS_SHARE_IDLE;
+    }
+    return SS_SHARE_UNKNOWN;
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "timeline/timeline.h"
+#include "timeline/owners.h"
+
+#include <string.h>
+
+void ss_timeline_init(struct ss_timeline *timeline)
+{
+    memset(timeline, 0, sizeof(*timeline));
+    for (unsigned i = 0; i < SS_MARK_COUNT; i++)
+        timeline->mark_ns[i] = SS_MARK_UNSEEN;
+    timeline->open_until_ns = SS_MARK_UNSEEN;
+}
+
+void ss_timeline_add_wait(struct ss_timeline *timeline, enum ss_share share, int64_t from_ns, int64_t to_ns)
+{
+    if (to_ns <= from_ns)
+        return;
+    if (timeline->wait_count == SS_TIMELINE_WAITS) {
+        struct ss_timeline_wait *last = &timeline->waits[SS_TIMELINE_WAITS - 1];
+        if (last->share == share && to_ns > last->to_ns)
+            last->to_ns = to_ns;
+        return;
+    }
+    timeline->waits[timeline->wait_count++] =
+        (struct ss_timeline_wait){.from_ns = from_ns, .to_ns = to_ns, .share = (uint8_t)share};
+}
+
+/* The wait that covers at_ns, or NULL; *ret_until is where that answer ends, at most until. */
+static const struct ss_timeline_wait *wait_at(const struct ss_timeline *timeline, int64_t at_ns,
+                                              int64_t *until)
+{
+    const struct ss_timeline_wait *covering = NULL;
+
+    for (unsigned i = 0; i < timeline->wait_count; i++) {
+        const struct ss_timeline_wait *wait = &timeline->waits[i];
+        if (wait->from_ns > at_ns && wait->from_ns < *until)
+            *until = wait->from_ns;
+        if (wait->from_ns <= at_ns && at_ns < wait->to_ns && covering == NULL) {
+            covering = wait;
+            if (wait->to_ns < *until)
+                *until = wait->to_ns;
+            break; /* later waits yield to this one as long as it lasts, and earlier ones cut it above */
+        }
+    }
+    return covering;
+}
+
+/* Splits from..to among the waits that are known; returns what is left for the phase's owner. */
+static int64_t share_waits(const struct ss_timeline *timeline, int64_t from_ns, int64_t to_ns,
+                           struct ss_judgement *judgement)
+{
+    int64_t left_ns = 0;
+
+    while (from_ns < to_ns) {
+        int64_t until = to_ns;
+        const struct ss_timeline_wait *wait = wait_at(timeline, from_ns, &until);
+        if (wait != NULL)
+            judgement->share_ns[wait->share] += until - from_ns;
+        else
+            left_ns += until - from_ns;
+        from_ns = until;
+    }
+    return left_ns;
+}
+
+/* What an unfinished handshake was waiting for: the phase after the last mark that was seen. A
+ * HelloRetryRequest and the hello that answers it are never what one waits for first. */
+static enum ss_phase phase_after(enum ss_mark mark)
+{
+    if (mark == SS_MARK_HELLO_ACK || mark == SS_MARK_CLIENT_HELLO_2)
+        return SS_PHASE_SERVER_HELLO;
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++) {
+        if (ss_phase_end((enum ss_phase)i) > mark)
+            return (enum ss_phase)i;
+    }
+    return SS_PHASE_COUNT;
+}
+
+static void judge_pending(const struct ss_timeline *timeline, enum ss_tap tap, enum ss_mark last,
+                          int64_t last_ns, struct ss_judgement *judgement)
+{
+    enum ss_phase phase = phase_after(last);
+
+    if (timeline->open_until_ns == SS_MARK_UNSEEN || timeline->open_until_ns <= last_ns ||
+        phase == SS_PHASE_COUNT)
+        return;
+    judgement->pending_ns = timeline->open_until_ns - last_ns;
+    judgement->pending_phase = (uint8_t)phase;
+    judgement->pending_share = (uint8_t)ss_owner_of_excess(phase, tap);
+}
+
+void ss_timeline_judge(const struct ss_timeline *timeline, enum ss_tap tap,
+                       struct ss_judgement *ret_judgement)
+{
+    struct ss_judgement judgement = {.pending_phase = SS_PHASE_COUNT, .pending_share = SS_SHARE_UNKNOWN};
+    enum ss_mark last = SS_MARK_COUNT;
+    int64_t first_ns = 0, last_ns = 0;
+
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++)
+        judgement.phase_ns[i] = SS_MARK_UNSEEN;
+    for (unsigned m = 0; m < SS_MARK_COUNT; m++) {
+        int64_t at_ns = timeline->mark_ns[m];
+        if (at_ns == SS_MARK_UNSEEN)
+            continue;
+        if (last == SS_MARK_COUNT) {
+            first_ns = last_ns = at_ns;
+            last = (enum ss_mark)m;
+            continue;
+        }
+        if (at_ns < last_ns)
+            at_ns = last_ns; /* delivered out of order by the mirror */
+        enum ss_phase phase = ss_phase_of_mark((enum ss_mark)m);
+        judgement.phase_ns[phase] = at_ns - last_ns;
+        int64_t left_ns = share_waits(timeline, last_ns, at_ns, &judgement);
+        ss_owner_share(timeline, phase, last, tap, left_ns, judgement.share_ns);
+        last_ns = at_ns;
+        last = (enum ss_mark)m;
+    }
+    judgement.duration_ns = last_ns - first_ns;
+    if (last != SS_MARK_COUNT)
+        judge_pending(timeline, tap, last, last_ns, &judgement);
+    *ret_judgement = judgement;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* Marks of one handshake to phases, shares and a verdict: pure arithmetic.
+ *
+ * The caller puts in what it saw: when each mark happened, when somebody waited for a retransmission, how
+ * long a round trip to each side takes at least, what the tap missed. The timeline knows no bytes, no TCP
+ * and no TLS.
+ *
+ * The promise, always: the phases sum to last mark minus first mark, the shares sum to the same, none is
+ * negative. Marks that a mirror delivered out of order count at the latest earlier mark.
+ *
+ *     struct ss_timeline timeline;
+ *     ss_timeline_init(&timeline);
+ *     timeline.mark_ns[SS_MARK_SYN] = 0; ...
+ *     ss_timeline_add_wait(&timeline, SS_SHARE_LOSS, first_sent_ns, sent_again_ns);
+ *     ss_timeline_judge(&timeline, SS_TAP_SERVER, &judged);
+ */
+
+#include "tables/tables.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SS_TIMELINE_WAITS 12 /* intervals kept; later ones extend the last */
+#define SS_MARK_UNSEEN    INT64_MIN
+
+/* A stretch of time of which it is known who held the handshake up, whatever phase it lies in. */
+struct ss_timeline_wait {
+    int64_t from_ns;
+    int64_t to_ns;
+    uint8_t share; /* enum ss_share */
+};
+
+struct ss_timeline {
+    int64_t mark_ns[SS_MARK_COUNT]; /* from the connection's first packet; SS_MARK_UNSEEN where not seen */
+    int64_t client_rtt_ns; /* least round trip seen from the tap to the client and back; 0: unknown */
+    int64_t server_rtt_ns; /* the same to the server */
+    struct ss_timeline_wait waits[SS_TIMELINE_WAITS];
+    uint8_t wait_count;
+    int64_t open_until_ns; /* where it is not complete: when it was given up or looked at; else UNSEEN */
+};
+
+struct ss_judgement {
+    int64_t duration_ns;              /* first to last mark */
+    int64_t phase_ns[SS_PHASE_COUNT]; /* SS_MARK_UNSEEN where the phase's end was not seen */
+    int64_t share_ns[SS_SHARE_COUNT];
+    int64_t pending_ns;    /* not complete: from the last mark until then; else 0. In no share. */
+    uint8_t pending_phase; /* enum ss_phase that was waited for; SS_PHASE_COUNT: none */
+    uint8_t pending_share; /* enum ss_share of whom it waited for */
+};
+
+void ss_timeline_init(struct ss_timeline *timeline);
+
+/* Waits may overlap: the one added first counts. Empty ones are ignored. */
+void ss_timeline_add_wait(struct ss_timeline *timeline, enum ss_share share, int64_t from_ns, int64_t to_ns);
+
+void ss_timeline_judge(const struct ss_timeline *timeline, enum ss_tap tap,
+                       struct ss_judgement *ret_judgement);

@@ -1,0 +1,1934 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "analyzer/analyzer.h"
+#include "analyzer/state.h"
+#include "base/units.h"
+#include "support/frames.h"
+#include "support/hellos.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A test writes packets on a tape, at microseconds, plays the tape, and looks at what was found. */
+
+#define ROWS(a)    (sizeof(a) / sizeof((a)[0]))
+#define TAPE_MAX   4096
+#define FOUND_MAX  2048
+#define EPOCH_NS   (1795391886 * SS_NS_PER_S)
+#define US(n)      ((int64_t)(n)*SS_NS_PER_US)
+#define SECOND     1000000 /* us */
+#define AUTO       INT64_MIN
+#define CLIENT_ISN 0xfffffff0u /* sequence numbers wrap inside the first hello */
+#define SERVER_ISN 0xffffff00u
+
+/* ---- the tape */
+
+struct taped {
+    uint8_t *bytes;
+    struct ss_frame frame;
+};
+
+struct tape {
+    struct taped frames[TAPE_MAX];
+    unsigned count;
+};
+
+struct connection {
+    const char *ip[2]; /* of client and server */
+    uint16_t port[2];
+    uint32_t isn[2];
+    uint32_t sent[2]; /* payload bytes of each side until now */
+};
+
+static struct connection connection_of(uint16_t client_port)
+{
+    return (struct connection){
+        .ip = {"192.0.2.7", "198.51.100.1"}, .port = {client_port, 443}, .isn = {CLIENT_ISN, SERVER_ISN}};
+}
+
+static struct tape *new_tape(void)
+{
+    struct tape *tape = calloc(1, sizeof(*tape));
+    assert_non_null(tape);
+    return tape;
+}
+
+static void free_tape(struct tape *tape)
+{
+    for (unsigned i = 0; i < tape->count; i++)
+        free(tape->frames[i].bytes);
+    free(tape);
+}
+
+static void drop_last(struct tape *tape, unsigned count)
+{
+    while (count-- > 0)
+        free(tape->frames[--tape->count].bytes);
+}
+
+static void put_frame(struct tape *tape, struct frame *built, int64_t us)
+{
+    struct taped *taped = &tape->frames[tape->count++];
+
+    assert_true(tape->count <= TAPE_MAX);
+    taped->frame = frame_end(built);
+    taped->bytes = malloc(taped->frame.captured); /* its exact size, so that a sanitizer sees every byte */
+    assert_non_null(taped->bytes);
+    memcpy(taped->bytes, taped->frame.data, taped->frame.captured);
+    taped->frame.data = taped->bytes;
+    taped->frame.time_ns = EPOCH_NS + US(us);
+}
+
+struct send {
+    uint8_t flags;  /* besides ACK */
+    bool no_ack;    /* not even ACK */
+    int64_t offset; /* of the payload in its direction; AUTO: what comes next */
+    int64_t acked;  /* bytes of the other side; AUTO: all that it sent */
+    const struct tls_bytes *payload;
+    size_t from, to; /* of the payload; to 0: all */
+};
+
+static void send_as(struct tape *tape, struct connection *c, enum ss_side side, int64_t us, struct send how)
+{
+    static struct frame frame;
+    size_t to = how.payload == NULL ? 0 : how.to > 0 ? how.to : how.payload->length;
+    size_t length = to - how.from;
+    uint32_t offset = how.offset == AUTO ? c->sent[side] : (uint32_t)how.offset;
+    uint32_t acked = how.acked == AUTO ? c->sent[!side] : (uint32_t)how.acked;
+    bool is_syn = how.flags & SS_TCP_SYN;
+
+    frame_start(&frame, SS_LINK_ETHERNET);
+    frame_ethernet(&frame);
+    frame_ip(&frame, c->ip[side], c->ip[!side]);
+    frame_tcp(&frame, (struct frame_tcp){.source_port = c->port[side],
+                                         .destination_port = c->port[!side],
+                                         .seq = c->isn[side] + (is_syn ? 0 : 1) + offset,
+                                         .ack = how.no_ack ? 0 : c->isn[!side] + 1 + acked,
+                                         .flags = (uint8_t)(how.flags | (how.no_ack ? 0 : SS_TCP_ACK))});
+    if (length > 0)
+        frame_bytes(&frame, how.payload->at + how.from, length);
+    put_frame(tape, &frame, us);
+    if (offset + length > c->sent[side])
+        c->sent[side] = offset + (uint32_t)length;
+}
+
+static void syn(struct tape *tape, struct connection *c, int64_t us)
+{
+    send_as(tape, c, SS_CLIENT, us, (struct send){.flags = SS_TCP_SYN, .no_ack = true});
+}
+
+static void syn_ack(struct tape *tape, struct connection *c, int64_t us)
+{
+    send_as(tape, c, SS_SERVER, us, (struct send){.flags = SS_TCP_SYN});
+}
+
+static void ack(struct tape *tape, struct connection *c, enum ss_side side, int64_t us)
+{
+    send_as(tape, c, side, us, (struct send){.offset = AUTO, .acked = AUTO});
+}
+
+static void data(struct tape *tape, struct connection *c, enum ss_side side, int64_t us,
+                 const struct tls_bytes *payload)
+{
+    send_as(tape, c, side, us,
+            (struct send){.flags = SS_TCP_PSH, .offset = AUTO, .acked = AUTO, .payload = payload});
+}
+
+static void flag(struct tape *tape, struct connection *c, enum ss_side side, int64_t us, uint8_t flags)
+{
+    send_as(tape, c, side, us, (struct send){.flags = flags, .offset = AUTO, .acked = AUTO});
+}
+
+/* ---- TLS bytes, made once */
+
+static struct tls_bytes hello13, hello12, hello_early, server13, server12_full, server12_resumed, retry13,
+    answer13, answer12, finished12, alert_fatal, alert13, request, early;
+
+static void put_client(struct tls_bytes *out, struct tls_client_recipe recipe)
+{
+    struct tls_bytes *message = calloc(1, sizeof(*message));
+    assert_non_null(message);
+    tls_put_client_hello(message, &recipe);
+    tls_put_records(out, 22, message, 16384);
+    free(message);
+}
+
+static void put_server(struct tls_bytes *out, struct tls_server_recipe recipe)
+{
+    struct tls_bytes *message = calloc(1, sizeof(*message));
+    assert_non_null(message);
+    tls_put_server_hello(message, &recipe);
+    tls_put_records(out, 22, message, 16384);
+    free(message);
+}
+
+static void put_done(struct tls_bytes *out)
+{
+    struct tls_bytes *message = calloc(1, sizeof(*message));
+    assert_non_null(message);
+    tls_put_message(message, 11, 2000);
+    tls_put_message(message, 14, 0);
+    tls_put_records(out, 22, message, 16384);
+    free(message);
+}
+
+static int make_bytes(void **state)
+{
+    (void)state;
+    put_client(&hello13, (struct tls_client_recipe){.sni = "example.com",
+                                                    .alpn = {"h2"},
+                                                    .versions = {0x0304, 0x0303},
+                                                    .session_id_bytes = 32});
+    put_client(&hello12, (struct tls_client_recipe){.sni = "example.com"});
+    put_client(&hello_early,
+               (struct tls_client_recipe){.versions = {0x0304}, .early_data = true, .pre_shared_key = true});
+    put_server(&server13, (struct tls_server_recipe){.version = 0x0304, .group = 29, .session_id_bytes = 32});
+    tls_put_hex(&server13, "14 0303 0001 01");
+    tls_put_noise_record(&server13, 23, 2000);
+    tls_put_noise_record(&server13, 23, 53); /* Finished: 4 + 32 + 1 + 16 */
+    put_server(&retry13, (struct tls_server_recipe){
+                             .version = 0x0304, .group = 23, .hello_retry = true, .session_id_bytes = 32});
+    tls_put_hex(&retry13, "14 0303 0001 01");
+    put_server(&server12_full, (struct tls_server_recipe){.cipher = 0xc02f});
+    put_done(&server12_full);
+    put_server(&server12_resumed, (struct tls_server_recipe){.cipher = 0xc02f, .session_id_bytes = 32});
+    tls_put_hex(&server12_resumed, "14 0303 0001 01");
+    tls_put_noise_record(&server12_resumed, 22, 40);
+    tls_put_hex(&answer13, "14 0303 0001 01");
+    tls_put_noise_record(&answer13, 23, 53);
+    tls_put_noise_record(&answer12, 22, 70);
+    answer12.at[5] = 16; /* ClientKeyExchange */
+    answer12.at[6] = answer12.at[7] = 0;
+    answer12.at[8] = 66;
+    tls_put_hex(&answer12, "14 0303 0001 01");
+    tls_put_noise_record(&answer12, 22, 40);
+    tls_put_hex(&finished12, "14 0303 0001 01");
+    tls_put_noise_record(&finished12, 22, 40);
+    tls_put_hex(&alert_fatal, "15 0303 0002 02 28");
+    tls_put_hex(&alert13, "14 0303 0001 01");
+    tls_put_noise_record(&alert13, 23, 19);
+    tls_put_noise_record(&request, 23, 300);
+    tls_put_noise_record(&early, 23, 500);
+    return 0;
+}
+
+/* ---- playing */
+
+struct played {
+    struct ss_analyzer *analyzer;
+    void *memory;
+    struct ss_news news[FOUND_MAX];
+    struct ss_finding found[FOUND_MAX]; /* of news i, where it is of kind JUDGED */
+    unsigned count;
+};
+
+static struct ss_analyzer_config plain_config(void)
+{
+    struct ss_analyzer_config config = {.tap = SS_TAP_SERVER,
+                                        .clock = SS_CLOCK_FILE,
+                                        .flows_max = 1000,
+                                        .per_flow_bytes = 32 << 10,
+                                        .handshakes_bytes = 4 << 20,
+                                        .recent_bytes = 4 << 20,
+                                        .snaplen = 65535,
+                                        .hash_seed = 7};
+    ss_slow_init(&config.slow);
+    return config;
+}
+
+static struct played *open_player(struct ss_analyzer_config config)
+{
+    struct played *played = calloc(1, sizeof(*played));
+    size_t bytes = (ss_analyzer_bytes(&config) + 63) & ~(size_t)63;
+
+    assert_non_null(played);
+    played->memory = aligned_alloc(64, bytes);
+    assert_non_null(played->memory);
+    memset(played->memory, 0, bytes);
+    played->analyzer = ss_analyzer_create(&config, played->memory);
+    return played;
+}
+
+/* Each packet is analyzed, or refused for one reason. */
+static void check_account(const struct played *played)
+{
+    const struct ss_analyzer_counters *counters = ss_analyzer_counters(played->analyzer);
+    uint64_t accounted = counters->analyzed_packets;
+
+    for (unsigned i = 0; i < SS_REFUSED_COUNT; i++)
+        accounted += counters->refused[i];
+    assert_int_equal(counters->received_packets, accounted);
+    assert_int_equal(counters->flows_opened - counters->flows_closed, played->analyzer->flows.entries.used);
+}
+
+static void check_sums(const struct ss_finding *finding)
+{
+    int64_t phases = 0, shares = 0;
+
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++)
+        phases += finding->judged.phase_ns[i] == SS_MARK_UNSEEN ? 0 : finding->judged.phase_ns[i];
+    for (unsigned i = 0; i < SS_SHARE_COUNT; i++)
+        shares += finding->judged.share_ns[i];
+    assert_int_equal(phases, finding->judged.duration_ns);
+    assert_int_equal(shares, finding->judged.duration_ns);
+}
+
+static void drain(struct played *played)
+{
+    struct ss_news news;
+
+    check_account(played);
+    while (ss_analyzer_next(played->analyzer, &news)) {
+        assert_true(played->count < FOUND_MAX);
+        played->news[played->count] = news;
+        if (news.kind == SS_NEWS_JUDGED) {
+            const struct ss_finding *finding = ss_analyzer_finding(played->analyzer, news.note);
+            assert_non_null(finding);
+            check_sums(finding);
+            played->found[played->count] = *finding;
+        }
+        played->count++;
+    }
+}
+
+static void feed(struct played *played, const struct tape *tape, unsigned from, unsigned to, unsigned burst)
+{
+    struct ss_frame frames[SS_BURST_MAX];
+
+    for (unsigned i = from; i < to; i += burst) {
+        unsigned count = to - i < burst ? to - i : burst;
+        for (unsigned k = 0; k < count; k++)
+            frames[k] = tape->frames[i + k].frame;
+        ss_analyzer_feed(played->analyzer, frames, count);
+        drain(played);
+    }
+}
+
+static void feed_rest(struct played *played, const struct tape *tape, unsigned from)
+{
+    feed(played, tape, from, tape->count, 1);
+}
+
+static void flush(struct played *played)
+{
+    while (ss_analyzer_flush(played->analyzer))
+        drain(played);
+    drain(played);
+    assert_int_equal(played->analyzer->flows.entries.used, 0);
+    assert_int_equal(played->analyzer->handshakes.used, 0);
+    assert_int_equal(played->analyzer->pools.segments.used, 0);
+    assert_int_equal(played->analyzer->pools.hellos.used, 0);
+}
+
+static struct played *play_with(const struct tape *tape, struct ss_analyzer_config config, unsigned burst)
+{
+    struct played *played = open_player(config);
+    feed(played, tape, 0, tape->count, burst);
+    flush(played);
+    return played;
+}
+
+static struct played *play(const struct tape *tape)
+{
+    return play_with(tape, plain_config(), 1);
+}
+
+static void close_player(struct played *played)
+{
+    flush(played);
+    free(played->memory);
+    free(played);
+}
+
+/* Turns of an idle loop until now. */
+static void idle_until(struct played *played, int64_t us)
+{
+    for (unsigned i = 0; i < 1000; i++) {
+        ss_analyzer_tick(played->analyzer, EPOCH_NS + US(us));
+        drain(played);
+    }
+}
+
+static uint64_t refused(const struct played *played, enum ss_refusal refusal)
+{
+    return ss_analyzer_counters(played->analyzer)->refused[refusal];
+}
+
+/* The n-th judged finding. */
+static const struct ss_finding *judged(const struct played *played, unsigned n)
+{
+    for (unsigned i = 0; i < played->count; i++) {
+        if (played->news[i].kind == SS_NEWS_JUDGED && n-- == 0)
+            return &played->found[i];
+    }
+    fail_msg("fewer handshakes were judged");
+    return NULL;
+}
+
+static unsigned count_news(const struct played *played, enum ss_news_kind kind)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < played->count; i++)
+        count += played->news[i].kind == kind;
+    return count;
+}
+
+static const struct ss_finding *only_one(const struct played *played)
+{
+    assert_int_equal(count_news(played, SS_NEWS_JUDGED), 1);
+    return judged(played, 0);
+}
+
+/* Marks as one would say them, in microseconds: those not named must not be there. */
+struct expected {
+    enum ss_mark mark;
+    int64_t us;
+};
+
+static void check_marks(const struct ss_finding *finding, const struct expected *expected, size_t count)
+{
+    int64_t marks[SS_MARK_COUNT];
+
+    for (unsigned i = 0; i < SS_MARK_COUNT; i++)
+        marks[i] = SS_MARK_UNSEEN;
+    for (size_t i = 0; i < count; i++)
+        marks[expected[i].mark] = US(expected[i].us);
+    for (unsigned i = 0; i < SS_MARK_COUNT; i++) {
+        if (finding->mark_ns[i] != marks[i])
+            print_message("%s\n", ss_mark_name((enum ss_mark)i));
+        assert_int_equal(finding->mark_ns[i], marks[i]);
+    }
+}
+
+#define CHECK_MARKS(finding, ...)                                                                            \
+    check_marks(finding, (const struct expected[])__VA_ARGS__, ROWS(((const struct expected[])__VA_ARGS__)))
+
+/* ---- whole handshakes */
+
+static void open_tcp(struct tape *tape, struct connection *c, int64_t us)
+{
+    syn(tape, c, us);
+    syn_ack(tape, c, us + 40);
+    ack(tape, c, SS_CLIENT, us + 20000);
+}
+
+/* TLS 1.3, as in docs/record.md, 50 ms long. */
+static void put_tls13(struct tape *tape, struct connection *c, int64_t us)
+{
+    open_tcp(tape, c, us);
+    data(tape, c, SS_CLIENT, us + 20500, &hello13);
+    ack(tape, c, SS_SERVER, us + 20530);
+    data(tape, c, SS_SERVER, us + 21700, &server13);
+    ack(tape, c, SS_CLIENT, us + 41800);
+    data(tape, c, SS_CLIENT, us + 50000, &answer13);
+    ack(tape, c, SS_SERVER, us + 50020);
+}
+
+#define TLS13_MARKS                                                                                          \
+    {                                                                                                        \
+        {SS_MARK_SYN, 0}, {SS_MARK_SYN_ACK, 40}, {SS_MARK_ACK, 20000}, {SS_MARK_CLIENT_HELLO_FIRST, 20500},  \
+            {SS_MARK_CLIENT_HELLO, 20500}, {SS_MARK_HELLO_ACK, 20530}, {SS_MARK_SERVER_HELLO, 21700},        \
+            {SS_MARK_SERVER_FLIGHT, 21700}, {SS_MARK_FLIGHT_ACK, 41800}, {SS_MARK_CLIENT_FINISHED, 50000},   \
+    }
+
+static void close_tcp(struct tape *tape, struct connection *c, int64_t us)
+{
+    flag(tape, c, SS_CLIENT, us, SS_TCP_FIN);
+    flag(tape, c, SS_SERVER, us + 10, SS_TCP_FIN);
+    ack(tape, c, SS_CLIENT, us + 20);
+}
+
+static void a_tls13_handshake_gives_its_marks_and_what_its_hellos_said(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    put_tls13(tape, &c, 0);
+    struct played *played = play(tape);
+    const struct ss_finding *finding = only_one(played);
+    CHECK_MARKS(finding, TLS13_MARKS);
+    assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+    assert_int_equal(finding->tls.version, 0x0304);
+    assert_int_equal(finding->tls.cipher, 0x1301);
+    assert_int_equal(finding->tls.group, 29);
+    assert_string_equal(finding->tls.sni, "example.com");
+    assert_string_equal(finding->tls.alpn, "h2");
+    assert_false(finding->tls.resumed || finding->tls.hello_retry || finding->tls.early_data ||
+                 finding->still_open);
+    assert_true(finding->is_tls && finding->tls.hello_seen && finding->tls.server_hello_seen);
+    assert_int_equal(finding->visibility, SS_SEEN_BOTH);
+    assert_int_equal(finding->verdict, SS_VERDICT_NONE);
+    assert_int_equal(finding->start_ns, EPOCH_NS);
+    assert_int_equal(finding->client.port, 51234);
+    assert_int_equal(finding->server.port, 443);
+    assert_int_equal(finding->rtt_ns, US(41800 - 21700 < 20000 - 40 ? 41800 - 21700 : 20000 - 40));
+    assert_int_equal(finding->server_rtt_ns, US(30));
+    assert_int_equal(played->news[0].accept_ns, EPOCH_NS + US(20000));
+    assert_int_equal(played->news[0].end_ns, EPOCH_NS + US(50000));
+
+    const struct ss_analyzer_counters *counters = ss_analyzer_counters(played->analyzer);
+    assert_int_equal(counters->received_packets, 9);
+    assert_int_equal(counters->analyzed_packets, 9);
+    assert_int_equal(counters->handshakes, 1);
+    assert_int_equal(counters->outcomes[SS_OUTCOME_COMPLETE], 1);
+    assert_int_equal(counters->verdicts[SS_VERDICT_NONE], 1);
+    assert_int_equal(counters->resumed + counters->flagged + counters->silent, 0);
+    assert_int_equal(ss_analyzer_phases(played->analyzer, false)[SS_PHASE_COUNT].count, 1);
+    assert_int_equal(ss_analyzer_phases(played->analyzer, false)[SS_PHASE_COUNT].max_ns, US(50000));
+    assert_int_equal(ss_analyzer_phases(played->analyzer, true)[SS_PHASE_COUNT].count, 0);
+    assert_int_equal(count_news(played, SS_NEWS_ENDED), 1);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_tls12_handshake_ends_with_the_servers_change_of_cipher(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20100, &hello12);
+    data(tape, &c, SS_SERVER, 21000, &server12_full);
+    data(tape, &c, SS_CLIENT, 45000, &answer12); /* acknowledges the flight too */
+    data(tape, &c, SS_SERVER, 46000, &finished12);
+    struct played *played = play(tape);
+    const struct ss_finding *finding = only_one(played);
+    CHECK_MARKS(finding, {{SS_MARK_SYN, 0},
+                          {SS_MARK_SYN_ACK, 40},
+                          {SS_MARK_ACK, 20000},
+                          {SS_MARK_CLIENT_HELLO_FIRST, 20100},
+                          {SS_MARK_CLIENT_HELLO, 20100},
+                          {SS_MARK_HELLO_ACK, 21000},
+                          {SS_MARK_SERVER_HELLO, 21000},
+                          {SS_MARK_SERVER_FLIGHT, 21000},
+                          {SS_MARK_FLIGHT_ACK, 45000},
+                          {SS_MARK_CLIENT_FINISHED, 45000},
+                          {SS_MARK_SERVER_FINISHED, 46000}});
+    assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+    assert_int_equal(finding->tls.version, 0x0303);
+    assert_false(finding->tls.resumed);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_resumed_tls12_handshake_ends_with_the_client(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20100, &hello12);
+    data(tape, &c, SS_SERVER, 21000, &server12_resumed);
+    data(tape, &c, SS_CLIENT, 45000, &finished12);
+    struct played *played = play(tape);
+    const struct ss_finding *finding = only_one(played);
+    CHECK_MARKS(finding, {{SS_MARK_SYN, 0},
+                          {SS_MARK_SYN_ACK, 40},
+                          {SS_MARK_ACK, 20000},
+                          {SS_MARK_CLIENT_HELLO_FIRST, 20100},
+                          {SS_MARK_CLIENT_HELLO, 20100},
+                          {SS_MARK_HELLO_ACK, 21000},
+                          {SS_MARK_SERVER_HELLO, 21000},
+                          {SS_MARK_SERVER_FLIGHT, 21000},
+                          {SS_MARK_FLIGHT_ACK, 45000},
+                          {SS_MARK_CLIENT_FINISHED, 45000}});
+    assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+    assert_true(finding->tls.resumed);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->resumed, 1);
+    assert_int_equal(ss_analyzer_phases(played->analyzer, true)[SS_PHASE_COUNT].count, 1);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_hello_retry_makes_marks_of_its_own(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20100, &hello13);
+    data(tape, &c, SS_SERVER, 21000, &retry13);
+    data(tape, &c, SS_CLIENT, 41000, &hello13);
+    data(tape, &c, SS_SERVER, 42000, &server13);
+    data(tape, &c, SS_CLIENT, 63000, &answer13);
+    struct played *played = play(tape);
+    const struct ss_finding *finding = only_one(played);
+    CHECK_MARKS(finding, {{SS_MARK_SYN, 0},
+                          {SS_MARK_SYN_ACK, 40},
+                          {SS_MARK_ACK, 20000},
+                          {SS_MARK_CLIENT_HELLO_FIRST, 20100},
+                          {SS_MARK_CLIENT_HELLO, 20100},
+                          {SS_MARK_HELLO_ACK, 21000},
+                          {SS_MARK_HELLO_RETRY, 21000},
+                          {SS_MARK_CLIENT_HELLO_2, 41000},
+                          {SS_MARK_SERVER_HELLO, 42000},
+                          {SS_MARK_SERVER_FLIGHT, 42000},
+                          {SS_MARK_FLIGHT_ACK, 63000},
+                          {SS_MARK_CLIENT_FINISHED, 63000}});
+    assert_true(finding->tls.hello_retry);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void early_data_is_not_the_answer_to_the_flight(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20100, &hello_early);
+    for (unsigned i = 0; i < 10; i++)
+        data(tape, &c, SS_CLIENT, 20200 + i, &early);
+    data(tape, &c, SS_SERVER, 21000, &server13);
+    data(tape, &c, SS_CLIENT, 41000, &early); /* acknowledges the flight, and is still early data */
+    data(tape, &c, SS_CLIENT, 41500, &answer13);
+    struct played *played = play(tape);
+    const struct ss_finding *finding = only_one(played);
+    assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_FINISHED], US(41500));
+    assert_int_equal(finding->mark_ns[SS_MARK_FLIGHT_ACK], US(41000));
+    assert_true(finding->tls.early_data);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_hello_cut_anywhere_has_a_first_and_a_last_byte(void **state)
+{
+    (void)state;
+    for (size_t cut = 1; cut < hello13.length; cut++) {
+        for (unsigned swapped = 0; swapped < 2; swapped++) {
+            struct tape *tape = new_tape();
+            struct connection c = connection_of(51234);
+            struct send head = {.acked = AUTO, .payload = &hello13, .to = cut};
+            struct send tail = {.offset = (int64_t)cut, .acked = AUTO, .payload = &hello13, .from = cut};
+
+            open_tcp(tape, &c, 0);
+            send_as(tape, &c, SS_CLIENT, 20500, swapped ? tail : head);
+            send_as(tape, &c, SS_CLIENT, 20700, swapped ? head : tail);
+            data(tape, &c, SS_SERVER, 22000, &server13);
+            data(tape, &c, SS_CLIENT, 43000, &answer13);
+            struct played *played = play(tape);
+            const struct ss_finding *finding = only_one(played);
+            assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(swapped ? 20700 : 20500));
+            assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO], US(20700));
+            assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_FINISHED], US(43000));
+            assert_string_equal(finding->tls.sni, "example.com");
+            assert_int_equal(finding->judged.share_ns[SS_SHARE_LOSS], 0); /* too close to be sent again */
+            close_player(played);
+            free_tape(tape);
+        }
+    }
+}
+
+static void a_handshake_whose_syn_was_missed_begins_with_its_hello(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    data(tape, &c, SS_CLIENT, 0, &hello13);
+    data(tape, &c, SS_SERVER, 1000, &server13);
+    data(tape, &c, SS_CLIENT, 21000, &answer13);
+    struct played *played = play(tape);
+    CHECK_MARKS(only_one(played), {{SS_MARK_CLIENT_HELLO_FIRST, 0},
+                                   {SS_MARK_CLIENT_HELLO, 0},
+                                   {SS_MARK_HELLO_ACK, 1000},
+                                   {SS_MARK_SERVER_HELLO, 1000},
+                                   {SS_MARK_SERVER_FLIGHT, 1000},
+                                   {SS_MARK_FLIGHT_ACK, 21000},
+                                   {SS_MARK_CLIENT_FINISHED, 21000}});
+    close_player(played);
+    free_tape(tape);
+}
+
+static void seen_from_one_side_it_says_so(void **state)
+{
+    (void)state;
+    for (unsigned side = 0; side < 2; side++) {
+        struct tape *tape = new_tape(), *half = new_tape();
+        struct connection c = connection_of(51234);
+        struct played *played = open_player(plain_config());
+
+        put_tls13(tape, &c, 0);
+        for (unsigned i = 0; i < tape->count; i++) {
+            struct ss_packet packet;
+            assert_int_equal(ss_packet_decode(&tape->frames[i].frame, &packet), SS_REFUSED_NOTHING);
+            if ((packet.destination_port == 443) == (side == 0))
+                half->frames[half->count++] = tape->frames[i];
+        }
+        feed_rest(played, half, 0);
+        flush(played);
+        assert_int_equal(only_one(played)->visibility, side == 0 ? SS_SEEN_CLIENT_ONLY : SS_SEEN_SERVER_ONLY);
+        assert_int_equal(only_one(played)->outcome, SS_OUTCOME_UNFINISHED);
+        close_player(played);
+        free(half);
+        free_tape(tape);
+    }
+}
+
+/* ---- what a mirror does to the order */
+
+static void swap(struct tape *tape, unsigned a, unsigned b)
+{
+    struct taped taped = tape->frames[a];
+    tape->frames[a] = tape->frames[b];
+    tape->frames[b] = taped;
+}
+
+/* Each direction comes through a port of its own, and one port is behind: two neighbours are in the wrong
+ * order, each with its own time. The marks are the same. */
+static void neighbours_shown_in_the_wrong_order_change_no_mark(void **state)
+{
+    (void)state;
+    static const unsigned pairs[] = {0, 1, 3, 5, 7}; /* packets of two directions, and the next */
+
+    for (unsigned pair = 0; pair < ROWS(pairs); pair++) {
+        unsigned at = pairs[pair];
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        struct expected marks[] = TLS13_MARKS;
+
+        put_tls13(tape, &c, 0);
+        swap(tape, at, at + 1);
+        struct played *played = play(tape);
+        const struct ss_finding *finding = only_one(played);
+        int64_t shift_us =
+            (finding->start_ns - EPOCH_NS) / 1000; /* marks count from the first packet shown */
+        for (size_t i = 0; i < ROWS(marks); i++)
+            marks[i].us -= shift_us;
+        print_message("%u\n", at);
+        check_marks(finding, marks, ROWS(marks));
+        assert_int_equal(finding->judged.duration_ns, US(50000));
+        assert_int_equal(played->news[0].end_ns, EPOCH_NS + US(50000));
+        assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+        assert_int_equal(finding->judged.share_ns[SS_SHARE_LOSS], 0);
+        assert_int_equal(finding->judged.share_ns[SS_SHARE_UNKNOWN], 0);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+/* Beside the client its ACK follows the SYN-ACK within microseconds; an idle client speaks seconds later. */
+static void an_ack_shown_before_its_syn_ack_is_the_ack_all_the_same(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+    struct ss_analyzer_config config = plain_config();
+
+    config.tap = SS_TAP_CLIENT;
+    config.slow.handshake_ns = 300 * SS_NS_PER_MS;
+    syn(tape, &c, 0);
+    ack(tape, &c, SS_CLIENT, 20002);
+    syn_ack(tape, &c, 20003);
+    data(tape, &c, SS_CLIENT, 5 * SECOND, &hello13);
+    data(tape, &c, SS_SERVER, 5 * SECOND + 20000, &server13);
+    data(tape, &c, SS_CLIENT, 5 * SECOND + 20100, &answer13);
+    struct played *played = play_with(tape, config, 1);
+    const struct ss_finding *finding = only_one(played);
+    assert_int_equal(finding->mark_ns[SS_MARK_ACK], US(20002));
+    assert_int_equal(finding->judged.share_ns[SS_SHARE_IDLE], US(5 * SECOND - 20003));
+    assert_int_equal(finding->flags, 0);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_hello_out_of_order_after_a_missed_syn_is_put_together(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    syn_ack(tape, &c, 0);
+    send_as(tape, &c, SS_CLIENT, 20000, (struct send){.offset = 100, .payload = &hello13, .from = 100});
+    send_as(tape, &c, SS_CLIENT, 20100, (struct send){.payload = &hello13, .to = 100});
+    data(tape, &c, SS_SERVER, 21000, &server13);
+    data(tape, &c, SS_CLIENT, 41000, &answer13);
+    struct played *played = play(tape);
+    const struct ss_finding *finding = only_one(played);
+    assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+    assert_string_equal(finding->tls.sni, "example.com");
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_mirror_that_shows_everything_twice_changes_nothing(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    put_tls13(tape, &c, 0);
+    unsigned count = tape->count;
+    struct taped twice[32];
+    for (unsigned i = 0; i < count; i++)
+        twice[2 * i] = twice[2 * i + 1] = tape->frames[i];
+    for (unsigned i = 0; i < count; i++)
+        twice[2 * i + 1].frame.time_ns += US(7);
+    struct tape *doubled = new_tape();
+    memcpy(doubled->frames, twice, 2 * count * sizeof(*twice));
+    doubled->count = 2 * count;
+
+    struct played *played = play(doubled);
+    const struct ss_finding *finding = only_one(played);
+    CHECK_MARKS(finding, TLS13_MARKS);
+    assert_int_equal(finding->mirror_duplicates,
+                     count - 2); /* the handshake ends with the answer's first copy */
+    assert_int_equal(finding->client_retransmits + finding->server_retransmits, 0);
+    assert_int_equal(finding->judged.share_ns[SS_SHARE_LOSS], 0);
+    close_player(played);
+    free(doubled);
+    free_tape(tape);
+}
+
+static void bytes_that_the_mirror_lost_blame_the_tap(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+    struct ss_analyzer_config config = plain_config();
+
+    config.slow.handshake_ns = 300 * SS_NS_PER_MS;
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20500, &hello13);
+    send_as(tape, &c, SS_SERVER, 21000, (struct send){.acked = AUTO, .payload = &server13, .to = 1000});
+    /* 1000 to 1500 are never shown, and acknowledged */
+    send_as(tape, &c, SS_SERVER, 21010,
+            (struct send){.offset = 1500, .acked = AUTO, .payload = &server13, .from = 1500});
+    ack(tape, &c, SS_CLIENT, 41000);
+    ack(tape, &c, SS_CLIENT, 500000);
+    data(tape, &c, SS_CLIENT, 500100, &answer13);
+    struct played *played = play_with(tape, config, 1);
+    const struct ss_finding *finding = only_one(played);
+    assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+    assert_int_equal(finding->tap_missing_bytes, 500);
+    assert_int_equal(finding->judged.share_ns[SS_SHARE_UNKNOWN], US(500000 - 41000));
+    assert_int_equal(finding->verdict, SS_VERDICT_TAP);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* ---- loss */
+
+static void a_syn_sent_again_is_loss(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+    struct ss_analyzer_config config = plain_config();
+
+    config.slow.handshake_ns = 300 * SS_NS_PER_MS;
+    syn(tape, &c, 0);
+    syn(tape, &c, 1 * SECOND);
+    put_tls13(tape, &c, 3 * SECOND);
+    struct played *played = play_with(tape, config, 1);
+    const struct ss_finding *finding = only_one(played);
+    assert_int_equal(finding->mark_ns[SS_MARK_SYN], 0);
+    assert_int_equal(finding->judged.share_ns[SS_SHARE_LOSS], US(3 * SECOND));
+    assert_int_equal(finding->judged.duration_ns, US(3 * SECOND + 50000));
+    assert_int_equal(finding->flags, SS_FLAG_HANDSHAKE);
+    assert_int_equal(finding->verdict, SS_VERDICT_LOSS);
+    assert_int_equal(finding->confidence, SS_CONFIDENCE_HIGH);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->flagged, 1);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_segment_sent_again_is_loss_on_the_side_of_the_tap_where_it_happened(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        enum ss_side side;
+        bool was_seen; /* the first copy */
+        struct ss_lost lost;
+    } rows[] = {
+        {"the hello, after the tap", SS_CLIENT, true, {.tap_to_server = 1}},
+        {"the flight, after the tap", SS_SERVER, true, {.tap_to_client = 1}},
+        {"the hello's first half, before the tap", SS_CLIENT, false, {.client_to_tap = 1}},
+        {"the flight's first half, before the tap", SS_SERVER, false, {.server_to_tap = 1}},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        const struct tls_bytes *bytes[2] = {&hello13, &server13};
+        int64_t at[2] = {20500, 21000};
+
+        print_message("%s\n", rows[i].about);
+        open_tcp(tape, &c, 0);
+        for (unsigned side = 0; side < 2; side++) {
+            struct send head = {.acked = AUTO, .payload = bytes[side], .to = 100};
+            struct send tail = {.offset = 100, .acked = AUTO, .payload = bytes[side], .from = 100};
+            if (side != rows[i].side || rows[i].was_seen)
+                send_as(tape, &c, side, at[side], head);
+            send_as(tape, &c, side, at[side] + 1, tail);
+            if (side == rows[i].side) {
+                send_as(tape, &c, side, at[side] + 200000, head);
+                at[1] += 200000;
+            }
+        }
+        data(tape, &c, SS_CLIENT, 250000, &answer13);
+        struct played *played = play(tape);
+        const struct ss_finding *finding = only_one(played);
+        assert_memory_equal(&finding->lost, &rows[i].lost, sizeof(finding->lost));
+        assert_int_equal(finding->judged.share_ns[SS_SHARE_LOSS], US(rows[i].was_seen ? 200000 : 199999));
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+/* ---- how it ends */
+
+static void each_way_to_end_has_its_outcome(void **state)
+{
+    (void)state;
+    static const struct {
+        enum ss_side side;
+        uint8_t flags;
+        const struct tls_bytes *payload;
+        enum ss_outcome outcome;
+    } rows[] = {
+        {SS_CLIENT, SS_TCP_RST, NULL, SS_OUTCOME_CLIENT_RESET},
+        {SS_SERVER, SS_TCP_RST, NULL, SS_OUTCOME_SERVER_RESET},
+        {SS_CLIENT, SS_TCP_FIN, NULL, SS_OUTCOME_CLIENT_CLOSED},
+        {SS_SERVER, SS_TCP_FIN, NULL, SS_OUTCOME_SERVER_CLOSED},
+        {SS_CLIENT, SS_TCP_PSH, &alert_fatal, SS_OUTCOME_ALERT},
+        {SS_CLIENT, SS_TCP_PSH, &alert13, SS_OUTCOME_CLIENT_REJECTED},
+        {SS_CLIENT, SS_TCP_PSH, &answer13, SS_OUTCOME_COMPLETE},
+        {SS_CLIENT, 0, NULL, SS_OUTCOME_UNFINISHED},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+
+        open_tcp(tape, &c, 0);
+        data(tape, &c, SS_CLIENT, 20500, &hello13);
+        data(tape, &c, SS_SERVER, 21000, &server13);
+        send_as(
+            tape, &c, rows[i].side, 91000,
+            (struct send){.flags = rows[i].flags, .offset = AUTO, .acked = AUTO, .payload = rows[i].payload});
+        flag(tape, &c, SS_SERVER, 92000, SS_TCP_FIN); /* the first reason counts */
+        flag(tape, &c, SS_SERVER, 92000, SS_TCP_RST);
+        if (rows[i].outcome == SS_OUTCOME_UNFINISHED)
+            drop_last(tape, 2);
+        struct played *played = play(tape);
+        const struct ss_finding *finding = only_one(played);
+        print_message("%s\n", ss_outcome_name(rows[i].outcome));
+        assert_int_equal(finding->outcome, rows[i].outcome);
+        assert_int_equal(finding->alert, rows[i].outcome == SS_OUTCOME_ALERT ? 40 : 0);
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->outcomes[rows[i].outcome], 1);
+        bool is_complete = rows[i].outcome == SS_OUTCOME_COMPLETE;
+        bool ends_with_segment = rows[i].side == SS_CLIENT; /* which acknowledges the flight, but for a RST */
+        int64_t last_us = ends_with_segment && rows[i].flags != SS_TCP_RST ? 91000 : 21000;
+        assert_int_equal(finding->judged.duration_ns, US(last_us));
+        assert_int_equal(finding->judged.pending_ns, is_complete ? 0 : US(91000 - last_us));
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void the_alert_that_ended_it_is_the_one_that_is_named(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+    struct tls_bytes *other = calloc(1, sizeof(*other));
+
+    assert_non_null(other);
+    tls_put_hex(other, "15 0303 0002 02 46");
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20500, &hello13);
+    data(tape, &c, SS_SERVER, 21000, &alert_fatal);
+    data(tape, &c, SS_CLIENT, 41000, other);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_ALERT);
+    assert_int_equal(only_one(played)->alert, 40);
+    close_player(played);
+    free(other);
+    free_tape(tape);
+}
+
+static void a_handshake_that_is_stuck_is_reported_open_and_judged_in_the_end(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+    struct ss_analyzer_config config = plain_config();
+
+    config.slow.unfinished_ns = 10 * SS_NS_PER_S;
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20500, &hello13);
+    unsigned stuck = tape->count;
+    data(tape, &c, SS_SERVER, 15 * SECOND, &server13);
+    data(tape, &c, SS_CLIENT, 15 * SECOND + 20000, &answer13);
+
+    struct played *played = open_player(config);
+    feed(played, tape, 0, stuck, 1);
+    idle_until(played, 9 * SECOND);
+    assert_int_equal(played->count, 0);
+    idle_until(played, 12 * SECOND);
+    const struct ss_finding *open = only_one(played);
+    assert_true(open->still_open && played->news[0].still_open);
+    assert_int_equal(open->outcome, SS_OUTCOME_UNFINISHED);
+    assert_int_equal(open->flags, SS_FLAG_UNFINISHED);
+    assert_int_equal(open->verdict, SS_VERDICT_SERVER);
+    assert_int_equal(open->judged.pending_ns, US(12 * SECOND - 20500));
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->handshakes, 0);
+
+    feed_rest(played, tape, stuck);
+    assert_int_equal(count_news(played, SS_NEWS_JUDGED), 2);
+    const struct ss_finding *end = judged(played, 1);
+    assert_false(end->still_open);
+    assert_int_equal(end->outcome, SS_OUTCOME_COMPLETE);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->handshakes, 1);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* It is judged a second after it was broken off; until then it is not open any more. */
+static void a_handshake_broken_off_late_is_judged_once(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+    struct ss_analyzer_config config = plain_config();
+
+    config.slow.unfinished_ns = 10 * SS_NS_PER_S;
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20500, &hello13);
+    flag(tape, &c, SS_CLIENT, 11 * SECOND, SS_TCP_FIN);
+    struct played *played = open_player(config);
+    feed_rest(played, tape, 0);
+    idle_until(played, 11 * SECOND + 500000);
+    idle_until(played, 13 * SECOND);
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_CLIENT_CLOSED);
+    assert_int_equal(only_one(played)->flags, SS_FLAG_UNFINISHED);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->handshakes, 1);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_stuck_handshake_is_given_up_when_it_was_due_and_not_when_upkeep_sees_it(void **state)
+{
+    (void)state;
+    for (unsigned fed = 0; fed < 2;
+         fed++) { /* found by upkeep, or by a packet that comes before upkeep does */
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+
+        open_tcp(tape, &c, 0);
+        data(tape, &c, SS_CLIENT, 20500, &hello13);
+        unsigned stuck = tape->count;
+        data(tape, &c, SS_SERVER, 200 * SECOND, &server13);
+        data(tape, &c, SS_CLIENT, 200 * SECOND + 20000, &answer13);
+        struct played *played = open_player(plain_config());
+        feed(played, tape, 0, stuck, 1);
+        if (!fed)
+            idle_until(played, 150 * SECOND);
+        feed(played, tape, stuck, tape->count, 2);
+        const struct ss_finding *finding = only_one(played);
+        assert_int_equal(finding->outcome, SS_OUTCOME_UNFINISHED);
+        assert_int_equal(finding->judged.pending_ns, US(120 * SECOND));
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void a_connection_that_says_nothing_is_silent_and_counted_once(void **state)
+{
+    (void)state;
+    for (unsigned acked = 0; acked < 2; acked++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        struct ss_analyzer_config config = plain_config();
+
+        config.slow.unfinished_ns = 10 * SS_NS_PER_S;
+        syn(tape, &c, 0);
+        if (acked) {
+            syn_ack(tape, &c, 40);
+            ack(tape, &c, SS_CLIENT, 20000);
+        }
+        struct played *played = open_player(config);
+        feed_rest(played, tape, 0);
+        idle_until(played, 20 * SECOND);
+        assert_int_equal(played->count, 0);
+        idle_until(played, 200 * SECOND);
+        const struct ss_analyzer_counters *counters = ss_analyzer_counters(played->analyzer);
+        assert_int_equal(counters->silent, 1);
+        assert_int_equal(counters->handshakes, 0);
+        assert_int_equal(count_news(played, SS_NEWS_JUDGED), acked); /* a scan is not worth a note */
+        if (acked) {
+            assert_false(played->news[0].is_tls);
+            assert_int_equal(played->found[0].flags, 0);
+        }
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+/* ---- a port used again */
+
+static void a_port_used_again_is_a_connection_of_its_own(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        unsigned skip;   /* packets of the first connection that are not shown */
+        bool swap_first; /* SYN-ACK before SYN */
+        enum { CLOSED, RESET, LEFT } end;
+        bool same_isn;
+    } rows[] = {
+        {"after both FINs", 0, false, CLOSED, false},
+        {"after both FINs, by chance with the same number", 0, false, CLOSED, true},
+        {"after a RST", 0, false, RESET, false},
+        {"whose end was not seen", 0, false, LEFT, false},
+        {"whose end was not seen, and whose SYN-ACK was shown first", 0, true, LEFT, false},
+        {"whose end and whose SYN were not seen", 1, false, LEFT, false},
+        {"whose end was not seen, and whose beginning was its hello", 3, false, LEFT, false},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection first = connection_of(51234), second = connection_of(51234);
+
+        print_message("%s\n", rows[i].about);
+        put_tls13(tape, &first, 0);
+        if (rows[i].swap_first)
+            swap(tape, 0, 1);
+        if (rows[i].end == CLOSED)
+            close_tcp(tape, &first, 60000);
+        else if (rows[i].end == RESET)
+            flag(tape, &first, SS_SERVER, 60000, SS_TCP_RST);
+        if (!rows[i].same_isn)
+            second.isn[SS_CLIENT] += 70000;
+        put_tls13(tape, &second, 1 * SECOND);
+        struct played *played = open_player(plain_config());
+        feed_rest(played, tape, rows[i].skip);
+        flush(played);
+        assert_int_equal(count_news(played, SS_NEWS_JUDGED), 2);
+        assert_int_equal(count_news(played, SS_NEWS_ENDED), 2);
+        assert_int_equal(judged(played, 1)->start_ns, EPOCH_NS + US(1 * SECOND));
+        CHECK_MARKS(judged(played, 1), TLS13_MARKS);
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->flows_opened, 2);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void a_handshake_cut_off_by_a_new_one_was_unfinished_until_then(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection first = connection_of(51234), second = connection_of(51234), other = connection_of(9);
+
+    open_tcp(tape, &first, 0);
+    data(tape, &first, SS_CLIENT, 20500, &hello13);
+    second.isn[SS_CLIENT] += 70000;
+    put_tls13(tape, &second, 1 * SECOND);
+    syn(tape, &other, 5 * SECOND); /* in the same burst: what comes later must not matter */
+    struct played *played = play_with(tape, plain_config(), 64);
+    assert_int_equal(judged(played, 0)->outcome, SS_OUTCOME_UNFINISHED);
+    assert_int_equal(judged(played, 0)->judged.pending_ns, US(1 * SECOND - 20500));
+    close_player(played);
+    free_tape(tape);
+}
+
+/* ---- what is refused */
+
+static void what_is_not_tls_is_refused_from_then_on(void **state)
+{
+    (void)state;
+    for (unsigned side = 0; side < 2; side++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        struct tls_bytes *text = calloc(1, sizeof(*text));
+
+        assert_non_null(text);
+        tls_put(text, "GET / HTTP/1.1\r\n", 16);
+        open_tcp(tape, &c, 0);
+        data(tape, &c, side, 21000, text);
+        ack(tape, &c, !side, 22000);
+        struct played *played = open_player(plain_config());
+        feed_rest(played, tape, 0);
+        assert_int_equal(refused(played, SS_REFUSED_NOT_TLS), 2);
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->analyzed_packets, 3);
+        assert_int_equal(played->analyzer->handshakes.used, 0); /* at once */
+        flush(played);
+        assert_int_equal(played->count, 0);
+        close_player(played);
+        free(text);
+        free_tape(tape);
+    }
+}
+
+static void what_began_before_the_tap_looked_is_refused(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    ack(tape, &c, SS_CLIENT, 0);
+    data(tape, &c, SS_CLIENT, 10, &request);
+    data(tape, &c, SS_SERVER, 20, &request);
+    flag(tape, &c, SS_CLIENT, 30, SS_TCP_FIN);
+    flag(tape, &c, SS_CLIENT, 40, SS_TCP_RST);
+    send_as(tape, &c, SS_CLIENT, 50, (struct send){.flags = SS_TCP_RST | SS_TCP_SYN});
+    struct played *played = play(tape);
+    assert_int_equal(refused(played, SS_REFUSED_NO_START), 6);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->flows_opened, 0);
+    assert_int_equal(played->count, 0);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void only_the_ports_that_are_named_are_watched(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection watched = connection_of(51234), other = connection_of(51235);
+    struct ss_analyzer_config config = plain_config();
+    static uint8_t ports[65536 / 8];
+
+    ports[443 >> 3] |= 1 << (443 & 7);
+    config.ports = ports;
+    other.port[SS_SERVER] = 8443;
+    put_tls13(tape, &watched, 0);
+    put_tls13(tape, &other, 0);
+    struct played *played = play_with(tape, config, 64);
+    assert_int_equal(refused(played, SS_REFUSED_NOT_WATCHED), 9);
+    assert_int_equal(only_one(played)->client.port, 51234);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void frames_that_cannot_be_read_are_counted_by_their_reason(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+    static struct frame frame;
+
+    syn(tape, &c, 0);
+    tape->frames[0].frame.captured = 40;
+    frame_start(&frame, SS_LINK_ETHERNET);
+    frame_ethernet(&frame);
+    frame_ip(&frame, "192.0.2.7", "198.51.100.1");
+    frame_udp(&frame, 5, 443);
+    put_frame(tape, &frame, 10);
+    struct played *played = play_with(tape, plain_config(), 64);
+    assert_int_equal(refused(played, SS_REFUSED_TRUNCATED), 1);
+    assert_int_equal(refused(played, SS_REFUSED_NOT_TCP), 1);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->received_packets, 2);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->truncated_frames, 1);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* ---- what is full */
+
+static void a_full_table_gives_up_what_is_closed_first_and_what_is_open_never(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct ss_analyzer_config config = plain_config();
+    struct connection c[18];
+
+    config.flows_max = 16;
+    for (unsigned i = 0; i < ROWS(c); i++)
+        c[i] = connection_of((uint16_t)(1000 + i));
+    put_tls13(tape, &c[0], 0); /* judged, and still talking */
+    put_tls13(tape, &c[1], 1000);
+    close_tcp(tape, &c[1], 60000); /* judged and closed */
+    for (unsigned i = 2; i < 16; i++)
+        syn(tape, &c[i], 70000 + i); /* under way */
+    syn(tape, &c[16], 80000);
+    unsigned second = tape->count;
+    syn(tape, &c[17], 80001);
+    unsigned third = tape->count;
+    c[1].isn[SS_CLIENT]++;
+    syn(tape, &c[1], 80002);
+
+    struct played *played = open_player(config);
+    const struct ss_analyzer_counters *counters = ss_analyzer_counters(played->analyzer);
+    feed(played, tape, 0, second, 1);
+    assert_int_equal(counters->flows_evicted, 1);
+    assert_int_equal(count_news(played, SS_NEWS_ENDED), 1);
+    assert_int_equal(played->news[played->count - 1].client.port, 1001);
+    feed(played, tape, second, third, 1);
+    assert_int_equal(counters->flows_evicted, 2);
+    assert_int_equal(played->news[played->count - 1].client.port, 1000);
+    assert_int_equal(refused(played, SS_REFUSED_FLOWS_FULL), 0);
+    feed_rest(played, tape, third);
+    assert_int_equal(counters->flows_evicted, 2);
+    assert_int_equal(refused(played, SS_REFUSED_FLOWS_FULL), 1);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* Both buckets of the newcomer are full, the table is not: nobody would be helped by giving way. */
+static void where_only_the_buckets_are_full_nothing_gives_way(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct ss_analyzer_config config = plain_config();
+    struct played *played = open_player(config);
+    struct ss_flow_table *table = &played->analyzer->flows;
+    unsigned found = 0;
+
+    config = played->analyzer->config;
+    for (uint32_t port = 1; found < 2 * SS_FLOW_SLOTS + 1 && port < 65536; port++) {
+        for (uint8_t host = 1; host < 200 && found < 2 * SS_FLOW_SLOTS + 1; host++) {
+            static char texts[2 * SS_FLOW_SLOTS + 1][16];
+            struct connection c = connection_of((uint16_t)port);
+            struct ss_packet packet = {.source_port = (uint16_t)port, .destination_port = 443};
+            bool first;
+            snprintf(texts[found], sizeof(texts[found]), "10.0.0.%u", host);
+            c.ip[SS_CLIENT] = texts[found];
+            assert_true(ss_ip_parse(c.ip[SS_CLIENT], strlen(c.ip[SS_CLIENT]), &packet.source));
+            assert_true(ss_ip_parse(c.ip[SS_SERVER], strlen(c.ip[SS_SERVER]), &packet.destination));
+            struct ss_flow_key key = ss_flow_key_of(&packet, &first);
+            uint64_t hash = ss_flow_hash(&key, config.hash_seed);
+            uint64_t a = hash & table->bucket_mask, b = ss_flow_second_bucket(table, hash);
+            if (!(a == 1 && b == 2) && !(a == 2 && b == 1))
+                continue;
+            if (found++ < 2 * SS_FLOW_SLOTS)
+                put_tls13(tape, &c, 100000 * found);
+            else
+                syn(tape, &c, 100000 * found);
+        }
+    }
+    assert_int_equal(found, 2 * SS_FLOW_SLOTS + 1);
+    feed_rest(played, tape, 0);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->flows_evicted, 0);
+    assert_int_equal(refused(played, SS_REFUSED_FLOWS_FULL), 1);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* There are 1024 blocks for handshakes under way. */
+static void a_new_handshake_takes_the_block_of_one_that_stays_half_open(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct ss_analyzer_config config = plain_config();
+    struct connection c;
+
+    config.flows_max = 2000;
+    for (unsigned i = 0; i < 1024; i++) {
+        c = connection_of((uint16_t)(1000 + i));
+        syn(tape, &c, i);
+    }
+    struct connection early_one = connection_of(9), late_one = connection_of(10);
+    put_tls13(tape, &early_one, 500000);
+    unsigned late = tape->count;
+    put_tls13(tape, &late_one, 2 * SECOND);
+    struct played *played = open_player(config);
+    feed(played, tape, 0, late, 1);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->handshakes_full, 1);
+    assert_int_equal(played->count, 0);
+    feed_rest(played, tape, late);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->handshakes_full, 1);
+    assert_int_equal(only_one(played)->client.port, 10);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* The first encrypted record of a server's flight begins with its EncryptedExtensions. */
+static void a_first_record_of_a_finisheds_size_does_not_end_the_flight(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+    struct tls_bytes *first = calloc(1, sizeof(*first)), *rest = calloc(1, sizeof(*rest));
+
+    assert_true(first != NULL && rest != NULL);
+    put_server(first, (struct tls_server_recipe){.version = 0x0304, .group = 29});
+    tls_put_noise_record(first, 23, 53);
+    tls_put_noise_record(rest, 23, 2000);
+    tls_put_noise_record(rest, 23, 53);
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20500, &hello13);
+    data(tape, &c, SS_SERVER, 21000, first);
+    data(tape, &c, SS_SERVER, 30000, rest);
+    data(tape, &c, SS_CLIENT, 51000, &answer13);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_HELLO], US(21000));
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_FLIGHT], US(30000));
+    close_player(played);
+    free(first);
+    free(rest);
+    free_tape(tape);
+}
+
+/* Karn: it is not known which copy was acknowledged. */
+static void what_was_sent_again_measures_no_round_trip(void **state)
+{
+    (void)state;
+    for (unsigned again = 0; again < 2; again++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+
+        data(tape, &c, SS_CLIENT, 0, &hello13);
+        data(tape, &c, SS_SERVER, 1000, &server13);
+        if (again)
+            send_as(tape, &c, SS_SERVER, 201000, (struct send){.acked = AUTO, .payload = &server13});
+        data(tape, &c, SS_CLIENT, 221000, &answer13);
+        struct played *played = play(tape);
+        assert_int_equal(only_one(played)->server_retransmits, again);
+        assert_true(only_one(played)->rtt_ns == (again ? SS_MARK_UNSEEN : US(220000)));
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void a_connection_closed_on_one_side_lives_on(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    put_tls13(tape, &c, 0);
+    flag(tape, &c, SS_CLIENT, 60000, SS_TCP_FIN);
+    data(tape, &c, SS_SERVER, 10 * SECOND, &request);
+    flag(tape, &c, SS_SERVER, 20 * SECOND, SS_TCP_FIN);
+    ack(tape, &c, SS_CLIENT, 20 * SECOND + 20000); /* a straggler */
+    ack(tape, &c, SS_CLIENT, 23 * SECOND);         /* too late */
+    struct played *played = play(tape);
+    assert_int_equal(refused(played, SS_REFUSED_NO_START), 1);
+    assert_int_equal(count_news(played, SS_NEWS_ENDED), 1);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* A burst is looked up before it is processed. */
+static void an_entry_given_away_within_a_burst_is_not_taken_for_the_connection_it_was(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct ss_analyzer_config config = plain_config();
+    struct connection c[17];
+
+    config.flows_max = 16;
+    for (unsigned i = 0; i < ROWS(c); i++)
+        c[i] = connection_of((uint16_t)(1000 + i));
+    put_tls13(tape, &c[0], 0);
+    for (unsigned i = 1; i < 16; i++)
+        syn(tape, &c[i], 60000 + i);
+    unsigned before = tape->count;
+    syn(tape, &c[16], 70000);           /* takes the first one's entry */
+    ack(tape, &c[0], SS_CLIENT, 70001); /* which still comes */
+    syn_ack(tape, &c[16], 70040);       /* the entry was made within this burst */
+    struct played *played = open_player(config);
+    feed(played, tape, 0, before, 1);
+    feed(played, tape, before, tape->count, 3);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->flows_evicted, 1);
+    assert_int_equal(refused(played, SS_REFUSED_NO_START), 1);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->flows_opened, 17);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_handshake_whose_hello_was_seen_keeps_its_block(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct ss_analyzer_config config = plain_config();
+
+    config.flows_max = 2000;
+    for (unsigned i = 0; i < 1024; i++) {
+        struct connection c = connection_of((uint16_t)(1000 + i));
+        data(tape, &c, SS_CLIENT, i, &hello13);
+    }
+    struct connection late = connection_of(9);
+    put_tls13(tape, &late, 5 * SECOND);
+    struct played *played = open_player(config);
+    feed_rest(played, tape, 0);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->handshakes_full, 1);
+    assert_int_equal(played->count, 0);
+    free_tape(tape);
+    close_player(played);
+}
+
+static void hellos_that_find_no_block_are_counted(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+
+    for (unsigned i = 0; i < 70; i++) { /* there are 64 blocks */
+        struct connection c = connection_of((uint16_t)(1000 + i));
+        syn(tape, &c, i);
+        send_as(tape, &c, SS_CLIENT, 1000 + i, (struct send){.payload = &hello13, .to = 100});
+    }
+    struct played *played = open_player(plain_config());
+    feed(played, tape, 0, tape->count, 64);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->hellos_full, 6);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void findings_that_nobody_fetches_are_counted_and_flush_waits_for_room(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct ss_analyzer_config config = plain_config();
+    unsigned flushes = 0;
+
+    config.flows_max = 2000;
+    config.handshakes_bytes = 64 << 20;
+    for (unsigned i = 0; i < 800; i++) {
+        struct connection c = connection_of((uint16_t)(1000 + i));
+        syn(tape, &c, i);
+        data(tape, &c, SS_CLIENT, 1000 + i, &hello13);
+    }
+    struct played *played = open_player(config);
+    feed(played, tape, 0, tape->count, 64);
+    while (ss_analyzer_flush(played->analyzer)) {
+        flushes++;
+        drain(played);
+    }
+    drain(played);
+    assert_true(flushes >= 1);
+    assert_int_equal(played->count, 1600);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->news_dropped, 0);
+    close_player(played);
+
+    played = open_player(config); /* 64 connections a burst of packets, again and again, and nobody fetches */
+    for (unsigned round = 0; round < 20; round++) {
+        struct tape *again = new_tape();
+        for (unsigned i = 0; i < 64; i++) {
+            struct connection c = connection_of((uint16_t)(1000 + i));
+            c.isn[SS_CLIENT] += round * 100000;
+            syn(again, &c, round * SECOND + i);
+            data(again, &c, SS_CLIENT, round * SECOND + 1000 + i, &hello13);
+            flag(again, &c, SS_CLIENT, round * SECOND + 2000 + i, SS_TCP_RST);
+        }
+        for (unsigned i = 0; i < again->count; i += 64) {
+            struct ss_frame frames[64];
+            for (unsigned k = 0; k < 64; k++)
+                frames[k] = again->frames[i + k].frame;
+            ss_analyzer_feed(played->analyzer, frames, 64);
+        }
+        free_tape(again);
+    }
+    assert_true(ss_analyzer_counters(played->analyzer)->news_dropped > 0);
+    drain(played);
+    assert_int_equal(played->count, SS_NEWS_MAX);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* ---- time */
+
+static void a_connection_is_forgotten_after_its_silence_however_long_that_was(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t silence_s;
+        bool is_forgotten;
+    } rows[] = {{299, false},          {301, true},           {3600, true},
+                {2147484 - 100, true}, {2147484 + 100, true}, {30 * 86400, true}};
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        put_tls13(tape, &c, 0);
+        unsigned before = tape->count;
+        data(tape, &c, SS_CLIENT, 50020 + rows[i].silence_s * SECOND, &request);
+        struct played *played = open_player(plain_config());
+        feed(played, tape, 0, before, 1);
+        feed_rest(played, tape, before);
+        assert_int_equal(refused(played, SS_REFUSED_NO_START), rows[i].is_forgotten);
+        close_player(played);
+
+        played = open_player(plain_config()); /* and by upkeep alone */
+        feed(played, tape, 0, before, 1);
+        idle_until(played, 50020 + rows[i].silence_s * SECOND);
+        assert_int_equal(played->analyzer->flows.entries.used, !rows[i].is_forgotten);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void a_packet_is_late_by_its_own_time_and_not_by_that_of_its_burst(void **state)
+{
+    (void)state;
+    for (unsigned burst = 1; burst <= 2; burst++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234), other = connection_of(9);
+        put_tls13(tape, &c, 0);
+        unsigned before = tape->count;
+        data(tape, &c, SS_CLIENT, 50020 + 299 * SECOND, &request);
+        syn(tape, &other, 50020 + 302 * SECOND);
+        struct played *played = open_player(plain_config());
+        feed(played, tape, 0, before, 1);
+        feed(played, tape, before, tape->count, burst);
+        assert_int_equal(refused(played, SS_REFUSED_NO_START), 0);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void times_of_any_size_do_no_harm(void **state)
+{
+    (void)state;
+    static const int64_t times[] = {0, -1, INT64_MIN, INT64_MAX, 1, INT64_MIN + 1, INT64_MAX - 1, 1LL << 62};
+
+    for (size_t i = 0; i < ROWS(times); i++) {
+        for (size_t k = 0; k < ROWS(times); k++) {
+            struct tape *tape = new_tape();
+            struct connection c = connection_of(51234);
+            struct ss_analyzer_config config = plain_config();
+            config.slow.handshake_ns = config.slow.unfinished_ns = SS_NS_PER_S;
+            put_tls13(tape, &c, 0);
+            syn(tape, &c, 0);
+            for (unsigned n = 0; n < tape->count; n++)
+                tape->frames[n].frame.time_ns = times[n % 3 ? i : k];
+            struct played *played = play_with(tape, config, 3);
+            ss_analyzer_tick(played->analyzer, times[k]);
+            close_player(played);
+            free_tape(tape);
+        }
+    }
+}
+
+static void the_same_packets_give_the_same_findings_however_they_are_cut_into_bursts(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct played *base;
+
+    for (unsigned i = 0; i < 40; i++) {
+        struct connection c = connection_of((uint16_t)(1000 + i % 30));
+        c.isn[SS_CLIENT] += i * 100000;
+        put_tls13(tape, &c, i * 70000);
+        if (i % 5 == 0)
+            drop_last(tape, 3); /* unfinished */
+        if (i % 3 == 0)
+            close_tcp(tape, &c, i * 70000 + 60000);
+    }
+    base = play_with(tape, plain_config(), 1);
+    static const unsigned bursts[] = {2, 7, 32, 64};
+    for (size_t b = 0; b < ROWS(bursts); b++) {
+        struct played *played = play_with(tape, plain_config(), bursts[b]);
+        assert_int_equal(count_news(played, SS_NEWS_JUDGED), count_news(base, SS_NEWS_JUDGED));
+        for (unsigned i = 0; i < count_news(base, SS_NEWS_JUDGED); i++) {
+            const struct ss_finding *finding = judged(base, i);
+            unsigned k = 0; /* bursts may change the order in which findings come, nothing else */
+            while (judged(played, k)->start_ns != finding->start_ns ||
+                   judged(played, k)->client.port != finding->client.port)
+                k++;
+            assert_memory_equal(judged(played, k), finding, sizeof(*finding));
+        }
+        close_player(played);
+    }
+    close_player(base);
+    free_tape(tape);
+}
+
+/* ---- export */
+
+#define FIRST 1000 /* as many as the handshakes tier keeps of a connection */
+
+/* All that the cursor gives, checked to be the connection's, newest first and each once. */
+static unsigned read_all(struct played *played, uint64_t note, const char *client, uint64_t *ret_packets)
+{
+    struct ss_export_cursor cursor;
+    struct ss_history_record record;
+    uint64_t last = UINT64_MAX;
+
+    assert_true(ss_export_begin(played->analyzer, note, &cursor));
+    while (ss_export_next(played->analyzer, &cursor, &record)) {
+        struct ss_frame frame = {
+            .data = record.data, .captured = record.captured, .wire = record.wire, .link = record.link};
+        struct ss_packet packet;
+        struct ss_ip ip;
+        assert_int_equal(record.kind, SS_HISTORY_FRAME);
+        assert_true(record.number < last);
+        last = record.number;
+        assert_int_equal(ss_packet_decode(&frame, &packet), SS_REFUSED_NOTHING);
+        assert_true(ss_ip_parse(client, strlen(client), &ip));
+        assert_true(ss_ip_equal(&packet.source, &ip) || ss_ip_equal(&packet.destination, &ip));
+    }
+    *ret_packets = cursor.packets;
+    return (unsigned)cursor.given;
+}
+
+/* How many of a connection's packets the handshakes tier keeps. */
+static unsigned first_packets(const struct tape *tape, uint32_t per_flow_bytes)
+{
+    uint32_t bytes = 0;
+    unsigned count = 0;
+
+    while (bytes < per_flow_bytes)
+        bytes += tape->frames[count++].frame.captured;
+    return count;
+}
+
+static void put_requests(struct tape *tape, struct connection *c, unsigned count, int64_t us)
+{
+    for (unsigned i = 0; i < count; i++)
+        data(tape, c, i % 2, us + i, &request);
+}
+
+static uint64_t note_of_first(const struct played *played)
+{
+    for (unsigned i = 0; i < played->count; i++) {
+        if (played->news[i].kind == SS_NEWS_JUDGED)
+            return played->news[i].note;
+    }
+    fail_msg("nothing was judged");
+    return 0;
+}
+
+static void an_export_gives_each_packet_once_whatever_tiers_there_are(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        uint64_t recent_bytes;
+        uint32_t per_flow_bytes;
+        unsigned others; /* packets of another connection afterwards */
+        unsigned given;
+    } rows[] = {
+        {"both tiers have all", 1 << 20, 32 << 10, 0, 29},
+        {"the recent tier is off, the other has all", 0, 32 << 10, 0, 29},
+        {"the recent tier is off, the other only the first bytes", 0, 3000, 0, FIRST},
+        {"the recent tier has been overwritten", 64 << 10, 32 << 10, 300, 29},
+        {"the recent tier has been overwritten, the other has only the first bytes", 64 << 10, 3000, 300,
+         FIRST},
+        {"what the two tiers have does not meet", 4000, 3000, 0, FIRST + 10},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        for (unsigned ended = 0; ended < 2; ended++) {
+            struct tape *tape = new_tape();
+            struct connection c = connection_of(51234), other = connection_of(9);
+            struct ss_analyzer_config config = plain_config();
+            uint64_t packets;
+
+            print_message("%s\n", rows[i].about);
+            config.recent_bytes = rows[i].recent_bytes;
+            config.per_flow_bytes = rows[i].per_flow_bytes;
+            other.ip[SS_CLIENT] = "192.0.2.8";
+            put_tls13(tape, &c, 0);
+            put_requests(tape, &c, 20, 60000);
+            if (rows[i].others > 0)
+                put_tls13(tape, &other, 70000);
+            put_requests(tape, &other, rows[i].others, 200000);
+            struct played *played = open_player(config);
+            feed_rest(played, tape, 0);
+            if (ended)
+                flush(played);
+            unsigned given = read_all(played, note_of_first(played), "192.0.2.7", &packets);
+            assert_int_equal(packets, 29);
+            unsigned first = first_packets(tape, 3000);
+            assert_int_equal(given, rows[i].given < FIRST ? rows[i].given : rows[i].given - FIRST + first);
+            close_player(played);
+            free_tape(tape);
+        }
+    }
+}
+
+static void a_cursor_survives_feeds_and_what_is_overwritten_meanwhile_is_missing(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234), other = connection_of(9);
+    struct ss_analyzer_config config = plain_config();
+    struct ss_export_cursor cursor;
+    struct ss_history_record record;
+
+    config.recent_bytes = 64 << 10;
+    config.per_flow_bytes = 3000;
+    put_tls13(tape, &c, 0);
+    put_requests(tape, &c, 20, 60000);
+    unsigned before = tape->count;
+    put_tls13(tape, &other, 70000);
+    put_requests(tape, &other, 300, 200000);
+    struct played *played = open_player(config);
+    feed(played, tape, 0, before, 1);
+    assert_true(ss_export_begin(played->analyzer, note_of_first(played), &cursor));
+    for (unsigned i = 0; i < 5; i++)
+        assert_true(ss_export_next(played->analyzer, &cursor, &record));
+    feed_rest(played, tape, before);
+    uint64_t last = record.number;
+    while (ss_export_next(played->analyzer, &cursor, &record)) {
+        assert_true(record.number < last);
+        last = record.number;
+    }
+    assert_int_equal(cursor.given, 5 + first_packets(tape, 3000));
+    assert_int_equal(cursor.packets, 29);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void the_finding_that_was_overwritten_cannot_be_exported(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct ss_analyzer_config config = plain_config();
+    struct ss_export_cursor cursor = {.packets = 77};
+
+    config.handshakes_bytes = 64 << 10;
+    for (unsigned i = 0; i < 100; i++) {
+        struct connection c = connection_of((uint16_t)(1000 + i));
+        put_tls13(tape, &c, i * 60000);
+    }
+    struct played *played = open_player(config);
+    feed_rest(played, tape, 0);
+    uint64_t note = note_of_first(played);
+    assert_null(ss_analyzer_finding(played->analyzer, note));
+    assert_false(ss_export_begin(played->analyzer, note, &cursor));
+    assert_int_equal(cursor.packets, 77);
+    assert_null(ss_analyzer_finding(played->analyzer, SS_HISTORY_NONE));
+    assert_null(ss_analyzer_finding(played->analyzer, note + 8));
+    close_player(played);
+    free_tape(tape);
+}
+
+/* A handshake that was reported open and judged later has two findings; the older one still leads to its own
+ * packets once the connection is forgotten. */
+static void an_older_finding_of_a_connection_leads_to_its_own_packets(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234), other = connection_of(9), again;
+    struct ss_analyzer_config config = plain_config();
+    uint64_t packets;
+
+    config.slow.unfinished_ns = 10 * SS_NS_PER_S;
+    other.ip[SS_CLIENT] = "192.0.2.8";
+    put_tls13(tape, &other, 0);
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20500, &hello13);
+    unsigned stuck = tape->count;
+    data(tape, &c, SS_SERVER, 15 * SECOND, &server13);
+    data(tape, &c, SS_CLIENT, 15 * SECOND + 20000, &answer13);
+    unsigned done = tape->count;
+    again = connection_of(51234);
+    again.isn[SS_CLIENT] += 70000;
+    put_tls13(tape, &again, 20 * SECOND);
+
+    struct played *played = open_player(config);
+    feed(played, tape, 0, stuck, 1);
+    idle_until(played, 12 * SECOND);
+    uint64_t open_note = played->news[played->count - 1].note;
+    assert_true(played->news[played->count - 1].still_open);
+    assert_int_equal(read_all(played, open_note, "192.0.2.7", &packets), 4);
+    feed(played, tape, stuck, done, 1);
+    assert_int_equal(read_all(played, open_note, "192.0.2.7", &packets), 6);
+    feed_rest(played, tape, done); /* the same endpoints again: not the finding's connection */
+    assert_int_equal(read_all(played, open_note, "192.0.2.7", &packets), 4);
+    assert_int_equal(packets, 4);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void gauges_say_how_full_everything_is(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234), open = connection_of(9);
+    struct played *played = open_player(plain_config());
+    struct ss_analyzer_gauges gauges;
+
+    ss_analyzer_gauges(played->analyzer, &gauges);
+    assert_int_equal(gauges.handshakes_oldest_ns, 0);
+    put_tls13(tape, &c, 0);
+    syn(tape, &open, 60000);
+    feed_rest(played, tape, 0);
+    ss_analyzer_gauges(played->analyzer, &gauges);
+    assert_int_equal(gauges.flows, 2);
+    assert_int_equal(gauges.flows_max, 1000);
+    assert_int_equal(gauges.handshakes_open, 1);
+    assert_int_equal(gauges.handshakes_max, 1024);
+    assert_int_equal(gauges.handshakes_oldest_ns, EPOCH_NS);
+    assert_int_equal(gauges.recent_oldest_ns, EPOCH_NS);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void new_limits_hold_from_then_on(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection first = connection_of(1), second = connection_of(2);
+    struct ss_slow slow;
+
+    ss_slow_init(&slow);
+    slow.phase_ns[SS_PHASE_CLIENT_FINISH] = 5 * SS_NS_PER_MS;
+    put_tls13(tape, &first, 0);
+    unsigned before = tape->count;
+    put_tls13(tape, &second, 60000);
+    struct played *played = open_player(plain_config());
+    feed(played, tape, 0, before, 1);
+    ss_analyzer_set_slow(played->analyzer, &slow);
+    feed_rest(played, tape, before);
+    assert_int_equal(judged(played, 0)->flags, 0);
+    assert_int_equal(judged(played, 1)->flags, SS_FLAG_PHASE(SS_PHASE_CLIENT_FINISH));
+    close_player(played);
+    free_tape(tape);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tls13_handshake_gives_its_marks_and_what_its_hellos_said),
+        cmocka_unit_test(a_tls12_handshake_ends_with_the_servers_change_of_cipher),
+        cmocka_unit_test(a_resumed_tls12_handshake_ends_with_the_client),
+        cmocka_unit_test(a_hello_retry_makes_marks_of_its_own),
+        cmocka_unit_test(early_data_is_not_the_answer_to_the_flight),
+        cmocka_unit_test(a_hello_cut_anywhere_has_a_first_and_a_last_byte),
+        cmocka_unit_test(a_handshake_whose_syn_was_missed_begins_with_its_hello),
+        cmocka_unit_test(seen_from_one_side_it_says_so),
+        cmocka_unit_test(neighbours_shown_in_the_wrong_order_change_no_mark),
+        cmocka_unit_test(an_ack_shown_before_its_syn_ack_is_the_ack_all_the_same),
+        cmocka_unit_test(a_hello_out_of_order_after_a_missed_syn_is_put_together),
+        cmocka_unit_test(a_mirror_that_shows_everything_twice_changes_nothing),
+        cmocka_unit_test(bytes_that_the_mirror_lost_blame_the_tap),
+        cmocka_unit_test(a_syn_sent_again_is_loss),
+        cmocka_unit_test(a_segment_sent_again_is_loss_on_the_side_of_the_tap_where_it_happened),
+        cmocka_unit_test(each_way_to_end_has_its_outcome),
+        cmocka_unit_test(the_alert_that_ended_it_is_the_one_that_is_named),
+        cmocka_unit_test(a_handshake_that_is_stuck_is_reported_open_and_judged_in_the_end),
+        cmocka_unit_test(a_handshake_broken_off_late_is_judged_once),
+        cmocka_unit_test(a_stuck_handshake_is_given_up_when_it_was_due_and_not_when_upkeep_sees_it),
+        cmocka_unit_test(a_connection_that_says_nothing_is_silent_and_counted_once),
+        cmocka_unit_test(a_port_used_again_is_a_connection_of_its_own),
+        cmocka_unit_test(a_handshake_cut_off_by_a_new_one_was_unfinished_until_then),
+        cmocka_unit_test(what_is_not_tls_is_refused_from_then_on),
+        cmocka_unit_test(what_began_before_the_tap_looked_is_refused),
+        cmocka_unit_test(only_the_ports_that_are_named_are_watched),
+        cmocka_unit_test(frames_that_cannot_be_read_are_counted_by_their_reason),
+        cmocka_unit_test(a_full_table_gives_up_what_is_closed_first_and_what_is_open_never),
+        cmocka_unit_test(where_only_the_buckets_are_full_nothing_gives_way),
+        cmocka_unit_test(a_new_handshake_takes_the_block_of_one_that_stays_half_open),
+        cmocka_unit_test(a_first_record_of_a_finisheds_size_does_not_end_the_flight),
+        cmocka_unit_test(what_was_sent_again_measures_no_round_trip),
+        cmocka_unit_test(a_connection_closed_on_one_side_lives_on),
+        cmocka_unit_test(an_entry_given_away_within_a_burst_is_not_taken_for_the_connection_it_was),
+        cmocka_unit_test(a_handshake_whose_hello_was_seen_keeps_its_block),
+        cmocka_unit_test(hellos_that_find_no_block_are_counted),
+        cmocka_unit_test(findings_that_nobody_fetches_are_counted_and_flush_waits_for_room),
+        cmocka_unit_test(a_connection_is_forgotten_after_its_silence_however_long_that_was),
+        cmocka_unit_test(a_packet_is_late_by_its_own_time_and_not_by_that_of_its_burst),
+        cmocka_unit_test(times_of_any_size_do_no_harm),
+        cmocka_unit_test(the_same_packets_give_the_same_findings_however_they_are_cut_into_bursts),
+        cmocka_unit_test(an_export_gives_each_packet_once_whatever_tiers_there_are),
+        cmocka_unit_test(a_cursor_survives_feeds_and_what_is_overwritten_meanwhile_is_missing),
+        cmocka_unit_test(the_finding_that_was_overwritten_cannot_be_exported),
+        cmocka_unit_test(an_older_finding_of_a_connection_leads_to_its_own_packets),
+        cmocka_unit_test(gauges_say_how_full_everything_is),
+        cmocka_unit_test(new_limits_hold_from_then_on),
+    };
+    return cmocka_run_group_tests(tests, make_bytes, NULL);
+}
