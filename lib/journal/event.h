@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* A proxy's report of one handshake, as taken out of a journal entry. */
+
+#include "base/ip.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SS_HOST_MAX         64
+#define SS_EVENT_FIELDS_MAX 1024
+
+/* Which moment time_ns is. */
+enum ss_event_moment {
+    SS_EVENT_ACCEPTED, /* the proxy accepted the connection */
+    SS_EVENT_ENDED,    /* the handshake ended */
+    SS_EVENT_LOGGED,   /* the line was written: some time after the handshake's end */
+};
+
+struct ss_event {
+    struct ss_endpoint client;
+    struct ss_endpoint server;  /* port 0 and ip zero where not logged */
+    bool has_server;
+    int64_t time_ns;            /* the proxy's clock, UTC */
+    enum ss_event_moment moment;
+    int64_t time_resolution_ns; /* how coarse time_ns is: 1 ms for HAProxy's dates */
+    int64_t duration_ns;        /* -1: not logged (or the proxy gave up) */
+    int64_t logged_ns;          /* the journal's time of the entry */
+    unsigned source;            /* index of the journal in the configuration */
+    char host[SS_HOST_MAX];     /* _HOSTNAME */
+    char sni[256];
+    /* Named values for the record's proxy.fields: key, zero, value, zero, ... then an empty key. */
+    char fields[SS_EVENT_FIELDS_MAX];
+};

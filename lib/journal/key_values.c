@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "journal/taken.h"
+
+#include <string.h>
+
+/* More pairs than any log line has; bounds the work that a line can cause. */
+#define PAIRS_MAX 128
+
+/* What the keys of a line are called: the configuration's own names, those of HAProxy's variables and
+ * fetches, and the short ones that log formats use for them. */
+static const struct ss_wanted NAMES[] = {
+    {SS_KEY_CLIENT, "client"},
+    {SS_KEY_CLIENT, "src"},
+    {SS_KEY_CLIENT_IP, "client_ip"},
+    {SS_KEY_CLIENT_IP, "cip"},
+    {SS_KEY_CLIENT_IP, "fc_src"},
+    {SS_KEY_CLIENT_PORT, "client_port"},
+    {SS_KEY_CLIENT_PORT, "cport"},
+    {SS_KEY_CLIENT_PORT, "fc_src_port"},
+    {SS_TAKEN_HEADER_CLIENT, "cli"},
+    {SS_TAKEN_SERVER, "server"},
+    {SS_TAKEN_SERVER, "dst"},
+    {SS_KEY_SERVER_IP, "server_ip"},
+    {SS_KEY_SERVER_IP, "fip"},
+    {SS_KEY_SERVER_IP, "fc_dst"},
+    {SS_KEY_SERVER_PORT, "server_port"},
+    {SS_KEY_SERVER_PORT, "fport"},
+    {SS_KEY_SERVER_PORT, "fc_dst_port"},
+    {SS_KEY_DURATION, "duration"},
+    {SS_KEY_DURATION_S, "duration_s"},
+    {SS_KEY_DURATION_MS, "duration_ms"},
+    {SS_KEY_DURATION_MS, "Th"},
+    {SS_KEY_DURATION_MS, "th"},
+    {SS_KEY_DURATION_MS, "th_ms"},
+    {SS_KEY_DURATION_US, "duration_us"},
+    {SS_KEY_DURATION_NS, "duration_ns"},
+    {SS_KEY_SNI, "sni"},
+    {SS_KEY_SNI, "ssl_fc_sni"},
+    {SS_TAKEN_ACCEPT_S, "accept"},
+    {SS_TAKEN_ACCEPT_S, "acc"},
+    {SS_TAKEN_ACCEPT_US, "accept_us"},
+    {SS_TAKEN_ACCEPT_US, "acc_us"},
+    {SS_TAKEN_TOTAL_MS, "Tt"},
+    {SS_TAKEN_TOTAL_MS, "Ta"},
+};
+
+static unsigned key_of(struct ss_text name)
+{
+    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++)
+        if (strlen(NAMES[i].where) == name.length && memcmp(NAMES[i].where, name.at, name.length) == 0)
+            return NAMES[i].key;
+    return SS_TAKEN_OTHER;
+}
+
+static bool is_key_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n';
+}
+
+/* The text up to the next space, or what stands between quotes; *at moves behind it. */
+static struct ss_text take_value(const char **at, const char *end)
+{
+    struct ss_text value = {*at, 0};
+    if (*at < end && **at == '"') {
+        value.at = ++*at;
+        while (*at < end && **at != '"')
+            *at += **at == '\\' && end - *at > 1 ? 2 : 1;
+        value.length = (size_t)(*at - value.at);
+        *at += *at < end;
+        return value;
+    }
+    while (*at < end && !is_space(**at))
+        (*at)++;
+    value.length = (size_t)(*at - value.at);
+    return value;
+}
+
+bool ss_key_values_take(struct ss_text message, struct ss_taken *taken)
+{
+    const char *at = message.at, *end = message.at + message.length;
+    for (unsigned pairs = 0; at < end && pairs < PAIRS_MAX;) {
+        struct ss_text name = {at, 0};
+        while (at < end && is_key_byte(*at))
+            at++;
+        name.length = (size_t)(at - name.at);
+        if (name.length > 0 && at < end && *at == '=') {
+            at++;
+            struct ss_text value = take_value(&at, end);
+            ss_taken_add(taken, key_of(name), name, value);
+            pairs++;
+        }
+        while (at < end && !is_space(*at)) /* the rest of what is no pair */
+            at++;
+        while (at < end && is_space(*at))
+            at++;
+    }
+    return ss_taken_has_client(taken);
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "journal/taken.h"
+
+#include <errno.h>
+#include <pcre2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Lines are short and come from elsewhere: a pattern that backtracks more than this is given up on, and
+ * the entry counts as one that does not match. */
+#define MATCH_LIMIT    100000
+#define HEAP_LIMIT_KIB 4096
+#define GROUPS_MAX     64
+
+struct group {
+    unsigned number;
+    unsigned key; /* enum ss_journal_key, enum ss_taken_key, or SS_TAKEN_OTHER */
+    struct ss_text name;
+};
+
+struct ss_regex {
+    pcre2_code *code;
+    pcre2_match_data *match;
+    pcre2_match_context *limits;
+    unsigned group_count;
+    struct group groups[GROUPS_MAX];
+};
+
+/* The pattern's table of names: two bytes of number, the name, a zero, each entry of the same size
+ * (pcre2api). */
+static int read_groups(struct ss_regex *regex, unsigned key_count, char *ret_why, size_t why_bytes)
+{
+    uint32_t count = 0, entry_bytes = 0;
+    PCRE2_SPTR table = NULL;
+    pcre2_pattern_info(regex->code, PCRE2_INFO_NAMECOUNT, &count);
+    pcre2_pattern_info(regex->code, PCRE2_INFO_NAMEENTRYSIZE, &entry_bytes);
+    pcre2_pattern_info(regex->code, PCRE2_INFO_NAMETABLE, &table);
+    if (count > GROUPS_MAX) {
+        snprintf(ret_why, why_bytes, "the regular expression has %u named groups, more than %u", count,
+                 GROUPS_MAX);
+        return -EINVAL;
+    }
+    bool has_client = false;
+    for (uint32_t i = 0; i < count; i++) {
+        const unsigned char *entry = table + (size_t)i * entry_bytes;
+        struct group *group = &regex->groups[i];
+        const char *name = (const char *)entry + 2;
+        group->number = (unsigned)(entry[0] << 8 | entry[1]);
+        group->name = (struct ss_text){name, strlen(name)};
+        group->key = ss_taken_key_of(group->name, key_count);
+        has_client |= group->key == SS_KEY_CLIENT || group->key == SS_KEY_CLIENT_IP;
+    }
+    regex->group_count = count;
+    if (!has_client) {
+        snprintf(ret_why, why_bytes,
+                 "the regular expression has no group named client or client_ip, as in (?<client_ip>\\S+)");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int compile(struct ss_regex *regex, const char *pattern, char *ret_why, size_t why_bytes)
+{
+    int error;
+    PCRE2_SIZE offset;
+    regex->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+                                PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C, &error, &offset, NULL);
+    if (regex->code == NULL) {
+        char text[128] = "";
+        pcre2_get_error_message(error, (PCRE2_UCHAR *)text, sizeof(text));
+        snprintf(ret_why, why_bytes, "the regular expression does not compile: %s, at offset %zu", text,
+                 (size_t)offset);
+        return -EINVAL;
+    }
+    /* Without JIT (not on every architecture) matching is slower and gives the same. */
+    pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE);
+    return 0;
+}
+
+int ss_regex_create(const char *pattern, unsigned key_count, struct ss_regex **ret_regex, char *ret_why,
+                    size_t why_bytes)
+{
+    struct ss_regex *regex = calloc(1, sizeof(*regex));
+    if (regex == NULL)
+        return -ENOMEM;
+    int error = compile(regex, pattern, ret_why, why_bytes);
+    if (error == 0)
+        error = read_groups(regex, key_count, ret_why, why_bytes);
+    if (error == 0) {
+        regex->match = pcre2_match_data_create_from_pattern(regex->code, NULL);
+        regex->limits = pcre2_match_context_create(NULL);
+        if (regex->match == NULL || regex->limits == NULL)
+            error = -ENOMEM;
+    }
+    if (error != 0) {
+        ss_regex_free(regex);
+        return error;
+    }
+    pcre2_set_match_limit(regex->limits, MATCH_LIMIT);
+    pcre2_set_heap_limit(regex->limits, HEAP_LIMIT_KIB);
+    *ret_regex = regex;
+    return 0;
+}
+
+void ss_regex_free(struct ss_regex *regex)
+{
+    if (regex == NULL)
+        return;
+    pcre2_match_context_free(regex->limits);
+    pcre2_match_data_free(regex->match);
+    pcre2_code_free(regex->code);
+    free(regex);
+}
+
+bool ss_regex_take(const struct ss_regex *regex, struct ss_text message, struct ss_taken *taken)
+{
+    int matched =
+        pcre2_match(regex->code, (PCRE2_SPTR)message.at, message.length, 0, 0, regex->match, regex->limits);
+    if (matched < 0)
+        return false;
+    const PCRE2_SIZE *offsets = pcre2_get_ovector_pointer(regex->match);
+    for (unsigned i = 0; i < regex->group_count; i++) {
+        const struct group *group = &regex->groups[i];
+        PCRE2_SIZE from = offsets[2 * group->number], to = offsets[2 * group->number + 1];
+        /* A \K in a lookahead can put a group's start behind its end. */
+        if ((int)group->number < matched && from != PCRE2_UNSET && from <= to)
+            ss_taken_add(taken, group->key, group->name, (struct ss_text){message.at + from, to - from});
+    }
+    return true;
+}

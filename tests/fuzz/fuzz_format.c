@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/* Any text as a log line, in every format. The first byte chooses the format, the second the minimum.
+ *
+ * What must hold: an event is complete and within its ranges, its texts end and are printable; a refusal
+ * leaves the output alone; the same line gives the same result again. */
+
+#include "journal/format.h"
+
+#include "base/units.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static char pattern[] =
+    "(?<client>\\S+) (?<server_ip>\\S+) (?<server_port>\\d+) (?<duration>\\S+) (?<rest>.*)";
+static char client[] = "/a", client_port[] = "/b/0", duration[] = "/c~1d", sni[] = "/e/f";
+static char field_client[] = "MESSAGE";
+
+static const struct ss_config_journal CONFIGS[] = {
+    {.format = SS_FORMAT_HAPROXY},
+    {.format = SS_FORMAT_NGINX},
+    {.format = SS_FORMAT_ENVOY},
+    {.format = SS_FORMAT_CADDY},
+    {.format = SS_FORMAT_TRAEFIK},
+    {.format = SS_FORMAT_TRACING},
+    {.format = SS_FORMAT_REGEX, .regex = pattern},
+    {.format = SS_FORMAT_JSON,
+     .pointers = {[SS_KEY_CLIENT_IP] = client,
+                  [SS_KEY_CLIENT_PORT] = client_port,
+                  [SS_KEY_DURATION_S] = duration,
+                  [SS_KEY_SNI] = sni}},
+    {.format = SS_FORMAT_FIELDS, .pointers = {[SS_KEY_CLIENT] = field_client}},
+};
+
+#define CONFIG_COUNT (sizeof(CONFIGS) / sizeof(CONFIGS[0]))
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void check_text(const char *text, size_t bytes)
+{
+    size_t length = strnlen(text, bytes);
+    require(length < bytes);
+    for (size_t i = 0; i < length; i++)
+        require(text[i] >= ' ' && text[i] < 0x7f);
+}
+
+static void check_fields(const struct ss_event *event)
+{
+    const char *at = event->fields, *end = event->fields + sizeof(event->fields);
+    while (at < end && *at != '\0') {
+        check_text(at, (size_t)(end - at));
+        at += strlen(at) + 1;
+        require(at < end);
+        check_text(at, (size_t)(end - at));
+        at += strlen(at) + 1;
+    }
+    require(at < end);
+}
+
+static void check_event(const struct ss_event *event, int64_t min_duration_ns, int64_t logged_ns)
+{
+    static const struct ss_ip ZERO;
+    require(event->duration_ns >= -1 && event->duration_ns <= 24 * 3600 * SS_NS_PER_S);
+    require(event->duration_ns < 0 || event->duration_ns >= min_duration_ns);
+    require(event->logged_ns == logged_ns);
+    require(event->moment == SS_EVENT_ACCEPTED || event->moment == SS_EVENT_LOGGED);
+    require(event->time_resolution_ns > 0 && event->time_resolution_ns <= SS_NS_PER_S);
+    require(!event->has_server || (event->server.port != 0 && !ss_ip_equal(&event->server.ip, &ZERO)));
+    check_text(event->sni, sizeof(event->sni));
+    check_fields(event);
+}
+
+static void run(const struct ss_config_journal *base, int64_t min_duration_ns, const struct ss_entry *entry)
+{
+    struct ss_config_journal config = *base;
+    struct ss_format *format;
+    struct ss_event event, again;
+    char why[256];
+    config.min_duration_ns = min_duration_ns;
+    memset(&event, 0x5a, sizeof(event));
+    again = event;
+    require(ss_format_create(&config, &format, why, sizeof(why)) == 0);
+    enum ss_format_result result = ss_format_apply(format, entry, &event);
+    require(result < SS_FORMAT_RESULT_COUNT);
+    if (result == SS_FORMAT_EVENT)
+        check_event(&event, min_duration_ns, entry->realtime_ns);
+    else
+        require(memcmp(&event, &again, sizeof(event)) == 0);
+    require(ss_format_apply(format, entry, &again) == result && again.time_ns == event.time_ns &&
+            memcmp(again.fields, event.fields, sizeof(event.fields)) == 0);
+    ss_format_free(format);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2)
+        return 0;
+    size_t length = size - 2;
+    char *message = malloc(length > 0 ? length : 1);
+    if (message == NULL)
+        return 0;
+    memcpy(message, data + 2, length);
+    const struct ss_entry_field field = {"MESSAGE", message, length};
+    const struct ss_entry entry = {&field, 1, 1795418320 * SS_NS_PER_S};
+    run(&CONFIGS[data[0] % CONFIG_COUNT], (int64_t)data[1] * SS_NS_PER_MS, &entry);
+    free(message);
+    return 0;
+}
