@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "export/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define FILE_MODE      0640
+#define DIRECTORY_MODE 0750
+#define HIDDEN_MAX     (SS_FILES_NAME_MAX + 8)
+#define LOOK_BACK      4096 /* bytes read at a time in search of a newline */
+
+/* ---- The directory ---- */
+
+static int make_path(const char *directory)
+{
+    char *path = strdup(directory);
+    int error = 0;
+
+    if (path == NULL)
+        return -ENOMEM;
+    for (char *slash = path[0] == '\0' ? NULL : path; slash != NULL && error == 0;) {
+        slash = strchr(slash + 1, '/');
+        if (slash != NULL)
+            *slash = '\0';
+        if (mkdir(path, DIRECTORY_MODE) == 0 ? chmod(path, DIRECTORY_MODE) != 0 : errno != EEXIST)
+            error = -errno;
+        if (slash != NULL)
+            *slash = '/';
+    }
+    free(path);
+    return error;
+}
+
+static int open_root(struct ss_files *files)
+{
+    int error = make_path(files->directory);
+    int root = open(files->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (root < 0)
+        return error != 0 ? error : -errno;
+    bool alone = flock(root, LOCK_EX | LOCK_NB) == 0;
+    files->root = root;
+    files->batch_count = files->batch_next = 0;
+    ss_files_count(files, alone);
+    /* Shared from here on: who opens the directory next is not alone. Where locks do not work, nobody ever
+     * was. */
+    flock(root, LOCK_SH | LOCK_NB);
+    return 0;
+}
+
+static void close_root(struct ss_files *files)
+{
+    if (files->root >= 0)
+        close(files->root);
+    files->root = -1;
+}
+
+/* Somebody may have removed or replaced the directory since it was opened. */
+static int hold_root(struct ss_files *files)
+{
+    struct stat held, named;
+
+    if (files->root >= 0 && fstat(files->root, &held) == 0 && stat(files->directory, &named) == 0 &&
+        held.st_dev == named.st_dev && held.st_ino == named.st_ino)
+        return 0;
+    close_root(files);
+    return open_root(files);
+}
+
+int ss_files_open(struct ss_files *files, const char *directory)
+{
+    memset(files, 0, sizeof(*files));
+    files->root = -1;
+    files->directory = strdup(directory);
+    int error = files->directory == NULL ? -ENOMEM : open_root(files);
+    if (error != 0)
+        ss_files_close(files);
+    return error;
+}
+
+void ss_files_close(struct ss_files *files)
+{
+    close_root(files);
+    free(files->directory);
+    files->directory = NULL;
+}
+
+int ss_files_open_day(const struct ss_files *files, const char *day)
+{
+    int fd = openat(files->root, day, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int ss_files_day(struct ss_files *files, const char *day, int *ret_fd)
+{
+    int error = hold_root(files);
+    if (error != 0)
+        return error;
+    bool made = mkdirat(files->root, day, DIRECTORY_MODE) == 0;
+    if (!made && errno != EEXIST)
+        return -errno;
+    int fd = ss_files_open_day(files, day);
+    if (fd < 0)
+        return fd;
+    if (made && (fchmod(fd, DIRECTORY_MODE) != 0 || fsync(files->root) != 0)) {
+        error = -errno;
+        close(fd);
+        return error;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+/* ---- Whole files ---- */
+
+static const char *hidden_name(const char *name, char text[HIDDEN_MAX])
+{
+    snprintf(text, HIDDEN_MAX, ".%s.tmp", name);
+    return text;
+}
+
+int ss_files_begin(int day, const char *name, int *ret_fd)
+{
+    char hidden[HIDDEN_MAX];
+    int fd = openat(day, hidden_name(name, hidden), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+                    FILE_MODE);
+
+    if (fd < 0)
+        return -errno;
+    *ret_fd = fd;
+    return 0;
+}
+
+void ss_files_abandon(int day, const char *name, int fd)
+{
+    char hidden[HIDDEN_MAX];
+    close(fd);
+    unlinkat(day, hidden_name(name, hidden), 0);
+}
+
+static uint64_t bytes_of(int day, const char *name)
+{
+    struct stat status;
+    bool is_file = fstatat(day, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode);
+    return is_file ? (uint64_t)status.st_size : 0;
+}
+
+int ss_files_commit(struct ss_files *files, int day, const char *name, int fd)
+{
+    char hidden[HIDDEN_MAX];
+    uint64_t old_bytes = bytes_of(day, name);
+
+    hidden_name(name, hidden);
+    if (fchmod(fd, FILE_MODE) != 0 || fdatasync(fd) != 0 || renameat(day, hidden, day, name) != 0) {
+        int error = -errno;
+        ss_files_abandon(day, name, fd);
+        return error;
+    }
+    files->bytes -= old_bytes < files->bytes ? old_bytes : files->bytes;
+    files->bytes += bytes_of(day, name);
+    int error = fsync(day) == 0 ? 0 : -errno;
+    close(fd);
+    return error;
+}
+
+/* ---- Lines ---- */
+
+/* Where the last whole line ends: *ret_length, counted in what stands before length. */
+static int find_line_end(int fd, off_t length, off_t *ret_length)
+{
+    char bytes[LOOK_BACK];
+
+    while (length > 0) {
+        off_t from = length > LOOK_BACK ? length - LOOK_BACK : 0;
+        ssize_t n = pread(fd, bytes, (size_t)(length - from), from);
+        if (n != length - from)
+            return n < 0 ? -errno : -EIO;
+        while (n > 0 && bytes[n - 1] != '\n')
+            n--;
+        if (n > 0) {
+            *ret_length = from + n;
+            return 0;
+        }
+        length = from;
+    }
+    *ret_length = 0;
+    return 0;
+}
+
+/* Takes away a last line that lacks its newline: a crash cut it. */
+static int drop_cut_line(int fd, off_t *ret_length)
+{
+    struct stat status;
+    off_t length;
+
+    if (fstat(fd, &status) != 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode))
+        return -EINVAL;
+    int error = find_line_end(fd, status.st_size, &length);
+    if (error == 0 && length != status.st_size && ftruncate(fd, length) != 0)
+        error = -errno;
+    if (error == 0)
+        *ret_length = length;
+    return error;
+}
+
+/* Whole and on disk, or not at all. */
+static int write_line(int fd, const char *line, size_t line_bytes, off_t old_length)
+{
+    struct iovec parts[] = {{(void *)(uintptr_t)line, line_bytes}, {(void *)(uintptr_t) "\n", 1}};
+    ssize_t written = writev(fd, parts, 2); /* one write, so that no reader meets half a line */
+    int error = 0;
+
+    if (written < 0)
+        error = -errno;
+    else if ((size_t)written != line_bytes + 1)
+        error = -ENOSPC;
+    else if (fdatasync(fd) != 0)
+        error = -errno;
+    /* Should this fail too, the next append or start drops the cut line. */
+    if (error != 0 && ftruncate(fd, old_length) != 0)
+        return error;
+    return error;
+}
+
+int ss_files_append(struct ss_files *files, int day, const char *name, const char *line)
+{
+    size_t line_bytes = strlen(line);
+    uint64_t old_bytes = bytes_of(day, name);
+    off_t length;
+    int fd = openat(day, name, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+
+    if (fd < 0)
+        return -errno;
+    flock(fd, LOCK_EX); /* closing gives it back */
+    int error = drop_cut_line(fd, &length);
+    if (error == 0)
+        error = write_line(fd, line, line_bytes, length);
+    /* A file's first line: its name must last too. */
+    if (error == 0 && length == 0 && (fchmod(fd, FILE_MODE) != 0 || fsync(day) != 0))
+        error = -errno;
+    close(fd);
+    files->bytes -= old_bytes < files->bytes ? old_bytes : files->bytes;
+    files->bytes += bytes_of(day, name);
+    return error;
+}
+
+/* ---- What is there ---- */
+
+static bool is_day(const char *name)
+{
+    static const char form[] = "0000-00-00";
+
+    for (size_t i = 0; i < sizeof(form); i++) {
+        if (form[i] == '0' ? name[i] < '0' || name[i] > '9' : name[i] != form[i])
+            return false;
+    }
+    return true;
+}
+
+bool ss_files_next_day(const struct ss_files *files, const char *after, char ret_day[SS_FILES_DAY_MAX])
+{
+    char found[SS_FILES_DAY_MAX] = "";
+    int fd = openat(files->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = fd < 0 ? NULL : fdopendir(fd);
+
+    if (list == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    for (const struct dirent *entry; (entry = readdir(list)) != NULL;) {
+        const char *name = entry->d_name;
+        if (is_day(name) && strcmp(name, after) > 0 && (found[0] == '\0' || strcmp(name, found) < 0))
+            memcpy(found, name, SS_FILES_DAY_MAX);
+    }
+    closedir(list);
+    if (found[0] == '\0')
+        return false;
+    memcpy(ret_day, found, sizeof(found));
+    return true;
+}
+
+static bool is_hidden(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 5 && name[0] == '.' && strcmp(name + length - 4, ".tmp") == 0;
+}
+
+static void sweep_lines(int day, const char *name)
+{
+    off_t length;
+    int fd = openat(day, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    drop_cut_line(fd, &length);
+    close(fd);
+}
+
+/* The bytes of a day's files; with sweep, without what a crash left. Takes over day. */
+static uint64_t count_day(int day, bool sweep)
+{
+    uint64_t bytes = 0;
+    DIR *list = fdopendir(day);
+
+    if (list == NULL) {
+        close(day);
+        return 0;
+    }
+    if (sweep) {
+        sweep_lines(day, SS_FILES_FLOWS);
+        sweep_lines(day, SS_FILES_UNMATCHED);
+    }
+    for (const struct dirent *entry; (entry = readdir(list)) != NULL;) {
+        if (sweep && is_hidden(entry->d_name))
+            unlinkat(day, entry->d_name, 0);
+        else
+            bytes += bytes_of(day, entry->d_name);
+    }
+    closedir(list);
+    return bytes;
+}
+
+void ss_files_count(struct ss_files *files, bool sweep)
+{
+    char day[SS_FILES_DAY_MAX] = "";
+
+    files->bytes = 0;
+    while (ss_files_next_day(files, day, day)) {
+        int fd = ss_files_open_day(files, day);
+        if (fd >= 0)
+            files->bytes += count_day(fd, sweep);
+    }
+}

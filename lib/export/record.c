@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/* A finding to one line of JSON, in the order of docs/record.md. What was not seen is left out. */
+
+#include "export/record.h"
+#include "base/units.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCHEMA          1
+#define WHY_BYTES       512
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Takes over value, which may be NULL where memory ran out. */
+static bool put(json_t *object, const char *key, json_t *value)
+{
+    return json_object_set_new(object, key, value) == 0;
+}
+
+static bool append(json_t *array, json_t *value)
+{
+    return json_array_append_new(array, value) == 0;
+}
+
+static json_t *whole(json_t *value, bool ok)
+{
+    if (ok)
+        return value;
+    json_decref(value);
+    return NULL;
+}
+
+/* Text of a journal may be anything: what is not UTF-8 loses all its bytes beyond ASCII. */
+static json_t *new_text(const char *text)
+{
+    json_t *value = json_string(text);
+    if (value != NULL)
+        return value;
+    char *plain = strdup(text);
+    if (plain == NULL)
+        return NULL;
+    for (char *c = plain; *c != '\0'; c++) {
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    }
+    value = json_string(plain);
+    free(plain);
+    return value;
+}
+
+static json_t *new_time(int64_t ns)
+{
+    char text[SS_TIME_TEXT_MAX];
+    return json_string(ss_time_format(ns, text));
+}
+
+static json_t *new_endpoint(const struct ss_endpoint *endpoint, const char *origin)
+{
+    char text[SS_IP_TEXT_MAX];
+    json_t *object = json_object();
+    bool ok = put(object, "ip", json_string(ss_ip_format(&endpoint->ip, text)));
+
+    if (endpoint->port != 0)
+        ok &= put(object, "port", json_integer(endpoint->port));
+    if (origin != NULL)
+        ok &= put(object, "origin", new_text(origin));
+    return whole(object, ok);
+}
+
+static json_t *new_encap(const struct ss_finding *finding)
+{
+    json_t *array = json_array();
+    bool ok = array != NULL;
+
+    for (unsigned i = 0; i < finding->encap_count && i < SS_ENCAP_MAX; i++) {
+        enum ss_encap_kind kind = (enum ss_encap_kind)finding->encap[i].kind;
+        char text[64];
+        if (kind == SS_ENCAP_IP || (kind == SS_ENCAP_GRE && finding->encap[i].id == 0)) /* no key */
+            snprintf(text, sizeof(text), "%s", ss_encap_name(kind));
+        else
+            snprintf(text, sizeof(text), "%s:%u", ss_encap_name(kind), (unsigned)finding->encap[i].id);
+        ok &= append(array, json_string(text));
+    }
+    return whole(array, ok);
+}
+
+static const char *visibility_name(unsigned visibility)
+{
+    static const char *const NAMES[] = {
+        [SS_SEEN_BOTH] = "both", [SS_SEEN_CLIENT_ONLY] = "client", [SS_SEEN_SERVER_ONLY] = "server"};
+    _Static_assert(COUNT_OF(NAMES) == SS_VISIBILITY_COUNT, "every visibility has its name");
+    return NAMES[visibility];
+}
+
+/* A registered name, else the number as registries print it. */
+static json_t *new_code(const char *name, unsigned number)
+{
+    char text[16];
+    snprintf(text, sizeof(text), "0x%04x", number);
+    return json_string(name != NULL ? name : text);
+}
+
+/* Names, each ended by a zero, then an empty one. */
+static json_t *new_alpn(const char names[SS_ALPN_MAX])
+{
+    json_t *array = json_array();
+    bool ok = array != NULL;
+
+    for (const char *name = names; *name != '\0'; name += strlen(name) + 1)
+        ok &= append(array, new_text(name));
+    return whole(array, ok);
+}
+
+static json_t *new_tls(const struct ss_finding_tls *tls)
+{
+    json_t *object = json_object();
+    bool ok = object != NULL;
+
+    if (tls->version != 0)
+        ok &= put(object, "version", new_code(ss_tls_version_name(tls->version), tls->version));
+    if (tls->cipher != 0)
+        ok &= put(object, "cipher", new_code(ss_tls_cipher_name(tls->cipher), tls->cipher));
+    if (tls->group != 0)
+        ok &= put(object, "group", new_code(ss_tls_group_name(tls->group), tls->group));
+    if (tls->sni[0] != '\0')
+        ok &= put(object, "sni", new_text(tls->sni));
+    if (tls->alpn[0] != '\0')
+        ok &= put(object, "alpn", new_alpn(tls->alpn));
+    if (tls->server_hello_seen || tls->hello_retry)
+        ok &= put(object, "hello_retry", json_boolean(tls->hello_retry));
+    if (tls->server_hello_seen)
+        ok &= put(object, "resumed", json_boolean(tls->resumed));
+    if (tls->hello_seen)
+        ok &= put(object, "early_data", json_boolean(tls->early_data));
+    return whole(object, ok);
+}
+
+static json_t *new_outcome(const struct ss_finding *finding)
+{
+    char text[64];
+    const char *name = ss_outcome_name((enum ss_outcome)finding->outcome);
+    const char *alert = ss_tls_alert_name(finding->alert);
+
+    if (finding->outcome != SS_OUTCOME_ALERT)
+        return json_string(name);
+    if (alert != NULL)
+        snprintf(text, sizeof(text), "%s:%s", name, alert);
+    else
+        snprintf(text, sizeof(text), "%s:%u", name, (unsigned)finding->alert);
+    return json_string(text);
+}
+
+static json_t *new_marks(const struct ss_finding *finding)
+{
+    json_t *object = json_object();
+    bool ok = object != NULL;
+
+    for (unsigned i = 0; i < SS_MARK_COUNT; i++) {
+        if (finding->mark_ns[i] != SS_MARK_UNSEEN)
+            ok &= put(object, ss_mark_name((enum ss_mark)i), json_integer(finding->mark_ns[i]));
+    }
+    return whole(object, ok);
+}
+
+static json_t *new_phases(const struct ss_judgement *judged)
+{
+    json_t *object = json_object();
+    bool ok = object != NULL;
+
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++) {
+        if (judged->phase_ns[i] != SS_MARK_UNSEEN)
+            ok &= put(object, ss_phase_name((enum ss_phase)i), json_integer(judged->phase_ns[i]));
+    }
+    return whole(object, ok);
+}
+
+/* All of them: a share of zero was measured. */
+static json_t *new_shares(const struct ss_judgement *judged)
+{
+    json_t *object = json_object();
+    bool ok = object != NULL;
+
+    for (unsigned i = 0; i < SS_SHARE_COUNT; i++)
+        ok &= put(object, ss_share_name((enum ss_share)i), json_integer(judged->share_ns[i]));
+    return whole(object, ok);
+}
+
+static json_t *new_pending(const struct ss_judgement *judged)
+{
+    json_t *object = json_object();
+    bool ok = put(object, "phase", json_string(ss_phase_name((enum ss_phase)judged->pending_phase)));
+
+    ok &= put(object, "share", json_string(ss_share_name((enum ss_share)judged->pending_share)));
+    ok &= put(object, "duration_ns", json_integer(judged->pending_ns));
+    return whole(object, ok);
+}
+
+static json_t *new_lost(const struct ss_lost *lost)
+{
+    json_t *object = json_object();
+    bool ok = put(object, "client_to_tap", json_integer(lost->client_to_tap));
+
+    ok &= put(object, "tap_to_server", json_integer(lost->tap_to_server));
+    ok &= put(object, "server_to_tap", json_integer(lost->server_to_tap));
+    ok &= put(object, "tap_to_client", json_integer(lost->tap_to_client));
+    return whole(object, ok);
+}
+
+static json_t *new_tcp(const struct ss_finding *finding)
+{
+    json_t *object = json_object();
+    bool ok = object != NULL;
+
+    if (finding->rtt_ns != SS_MARK_UNSEEN)
+        ok &= put(object, "rtt_ns", json_integer(finding->rtt_ns));
+    ok &= put(object, "client_retransmits", json_integer(finding->client_retransmits));
+    ok &= put(object, "server_retransmits", json_integer(finding->server_retransmits));
+    ok &= put(object, "lost", new_lost(&finding->lost));
+    ok &= put(object, "tap_missing_bytes", json_integer(finding->tap_missing_bytes));
+    ok &= put(object, "mirror_duplicates", json_integer(finding->mirror_duplicates));
+    return whole(object, ok);
+}
+
+static uint32_t flags_of(const struct ss_record *record)
+{
+    return record->finding->flags | (record->event != NULL ? SS_FLAG_PROXY : 0);
+}
+
+static json_t *new_flags(uint32_t flags)
+{
+    json_t *array = json_array();
+    bool ok = array != NULL;
+
+    if (flags & SS_FLAG_HANDSHAKE)
+        ok &= append(array, json_string("handshake"));
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++) {
+        char text[64];
+        if (!(flags & SS_FLAG_PHASE(i)))
+            continue;
+        snprintf(text, sizeof(text), "phase:%s", ss_phase_name((enum ss_phase)i));
+        ok &= append(array, json_string(text));
+    }
+    if (flags & SS_FLAG_UNFINISHED)
+        ok &= append(array, json_string("unfinished"));
+    if (flags & SS_FLAG_PROXY)
+        ok &= append(array, json_string("proxy"));
+    return whole(array, ok);
+}
+
+static json_t *new_proxied(const struct ss_finding *finding)
+{
+    json_t *object = json_object();
+    bool ok = put(object, "client", new_endpoint(&finding->proxied_client, NULL));
+
+    ok &= put(object, "server", new_endpoint(&finding->proxied_server, NULL));
+    return whole(object, ok);
+}
+
+/* The text at *at, which then stands behind its zero; NULL where none is left. */
+static const char *next_text(const char *fields, size_t *at)
+{
+    const char *text = fields + *at;
+    size_t length = strnlen(text, SS_EVENT_FIELDS_MAX - *at);
+
+    if (*at + length >= SS_EVENT_FIELDS_MAX)
+        return NULL;
+    *at += length + 1;
+    return text;
+}
+
+static json_t *new_fields(const char *fields)
+{
+    json_t *object = json_object();
+    bool ok = object != NULL;
+    size_t at = 0;
+
+    for (;;) {
+        const char *key = next_text(fields, &at);
+        if (key == NULL || *key == '\0')
+            break;
+        const char *value = next_text(fields, &at);
+        if (value == NULL)
+            break;
+        json_t *name = new_text(key); /* a key must be UTF-8 too */
+        ok &= name != NULL && put(object, json_string_value(name), new_text(value));
+        json_decref(name);
+    }
+    return whole(object, ok);
+}
+
+/* offset_ns: NULL where no flow was found to compare with. */
+static json_t *new_proxy(const struct ss_event *event, const int64_t *offset_ns)
+{
+    json_t *object = json_object();
+    bool ok = object != NULL;
+
+    if (event->host[0] != '\0')
+        ok &= put(object, "host", new_text(event->host));
+    ok &= put(object, "time", new_time(event->time_ns));
+    if (event->duration_ns >= 0)
+        ok &= put(object, "duration_ns", json_integer(event->duration_ns));
+    if (offset_ns != NULL)
+        ok &= put(object, "clock_offset_ns", json_integer(*offset_ns));
+    if (event->fields[0] != '\0')
+        ok &= put(object, "fields", new_fields(event->fields));
+    return whole(object, ok);
+}
+
+struct ss_opinion ss_record_opinion(const struct ss_record *record)
+{
+    const struct ss_finding *finding = record->finding;
+
+    if (record->event == NULL)
+        return (struct ss_opinion){(enum ss_verdict)finding->verdict,
+                                   (enum ss_confidence)finding->confidence};
+    struct ss_verdict_evidence evidence = {
+        .flags = flags_of(record),
+        .proxy_ns = record->event->duration_ns >= 0 ? record->event->duration_ns : SS_MARK_UNSEEN,
+        .clock_error_ns = finding->clock_error_ns,
+        .one_sided = finding->visibility != SS_SEEN_BOTH,
+        .tap_missing_bytes = finding->tap_missing_bytes,
+    };
+    return ss_verdict_form(&finding->judged, &evidence);
+}
+
+static bool put_flow(json_t *object, const struct ss_record *record)
+{
+    const struct ss_finding *finding = record->finding;
+    char id[SS_ID_TEXT_MAX];
+    bool ok = put(object, "schema", json_integer(SCHEMA));
+
+    ok &= put(object, "id", json_string(ss_finding_id(finding, id)));
+    if (record->revision > 0)
+        ok &= put(object, "revision", json_integer(record->revision));
+    ok &= put(object, "sensor", new_text(record->sensor));
+    ok &= put(object, "start", new_time(finding->start_ns));
+    ok &= put(object, "clock", json_string(ss_clock_source_name((enum ss_clock_source)finding->clock)));
+    ok &= put(object, "clock_error_ns", json_integer(finding->clock_error_ns));
+    ok &= put(object, "client", new_endpoint(&finding->client, record->origin));
+    ok &= put(object, "server", new_endpoint(&finding->server, NULL));
+    if (finding->encap_count > 0)
+        ok &= put(object, "encap", new_encap(finding));
+    ok &= put(object, "visibility", json_string(visibility_name(finding->visibility)));
+    if (finding->tls.hello_seen || finding->tls.server_hello_seen)
+        ok &= put(object, "tls", new_tls(&finding->tls));
+    return ok;
+}
+
+static bool put_times(json_t *object, const struct ss_finding *finding)
+{
+    const struct ss_judgement *judged = &finding->judged;
+    bool ok = put(object, "outcome", new_outcome(finding));
+
+    ok &= put(object, "duration_ns", json_integer(judged->duration_ns));
+    ok &= put(object, "marks", new_marks(finding));
+    ok &= put(object, "phases", new_phases(judged));
+    ok &= put(object, "shares", new_shares(judged));
+    if (judged->pending_ns > 0 && judged->pending_phase < SS_PHASE_COUNT)
+        ok &= put(object, "pending", new_pending(judged));
+    return ok;
+}
+
+static bool put_opinion(json_t *object, const struct ss_record *record)
+{
+    struct ss_opinion opinion = ss_record_opinion(record);
+    char why[WHY_BYTES];
+    bool ok = put(object, "verdict", json_string(ss_verdict_name(opinion.verdict)));
+
+    ok &= put(object, "confidence", json_string(ss_confidence_name(opinion.confidence)));
+    ok &= put(object, "why", json_string(ss_record_why(record, why, sizeof(why))));
+    ok &= put(object, "tcp", new_tcp(record->finding));
+    ok &= put(object, "flagged_by", new_flags(flags_of(record)));
+    return ok;
+}
+
+static bool put_rest(json_t *object, const struct ss_record *record)
+{
+    bool ok = true;
+
+    if (record->finding->has_proxied)
+        ok &= put(object, "proxied", new_proxied(record->finding));
+    if (record->event != NULL)
+        ok &= put(object, "proxy", new_proxy(record->event, &record->clock_offset_ns));
+    if (record->has_packets) {
+        ok &= put(object, "packets", json_integer((json_int_t)record->packets));
+        ok &= put(object, "packets_missing", json_integer((json_int_t)record->packets_missing));
+    }
+    if (record->pcapng != NULL)
+        ok &= put(object, "pcapng", json_string(record->pcapng));
+    return ok;
+}
+
+static char *print(json_t *object, bool ok)
+{
+    /* ASCII alone: telemetry and the section comment take nothing else. Keys stay as they were put in. */
+    char *line = ok ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    json_decref(object);
+    return line;
+}
+
+char *ss_record_json(const struct ss_record *record)
+{
+    json_t *object = json_object();
+    bool ok = put_flow(object, record);
+
+    ok &= put_times(object, record->finding);
+    ok &= put_opinion(object, record);
+    ok &= put_rest(object, record);
+    return print(object, ok);
+}
+
+char *ss_unmatched_json(const char *sensor, const struct ss_event *event, const char *reason,
+                        const char *about)
+{
+    json_t *object = json_object();
+    bool ok = put(object, "schema", json_integer(SCHEMA));
+
+    ok &= put(object, "sensor", new_text(sensor));
+    ok &= put(object, "reason", new_text(reason));
+    ok &= put(object, "about", new_text(about));
+    ok &= put(object, "client", new_endpoint(&event->client, NULL));
+    if (event->has_server)
+        ok &= put(object, "server", new_endpoint(&event->server, NULL));
+    if (event->sni[0] != '\0')
+        ok &= put(object, "sni", new_text(event->sni));
+    ok &= put(object, "proxy", new_proxy(event, NULL));
+    return print(object, ok);
+}

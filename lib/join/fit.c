@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "join/fit.h"
+
+#include "join/offset.h"
+
+/* How far the event's moment, back_ns earlier than logged, is from the stretch between these two. */
+static int64_t apart(const struct ss_query *query, int64_t back_ns, int64_t first_ns, int64_t last_ns)
+{
+    int64_t early_ns = ss_time_minus(first_ns, ss_time_minus(query->to_ns, back_ns));
+    int64_t late_ns = ss_time_minus(ss_time_minus(query->from_ns, back_ns), last_ns);
+    int64_t most_ns = early_ns > late_ns ? early_ns : late_ns;
+    return most_ns > 0 ? most_ns : 0;
+}
+
+static int64_t apart_of_end(const struct ss_query *query, const struct ss_news *news)
+{
+    int64_t end_ns = apart(query, 0, news->end_ns, news->end_ns);
+    if (query->event->duration_ns < 0)
+        return end_ns;
+    /* A proxy that dawdled after the wire was done logs a late end, but then its duration leads back to the
+     * accept. */
+    int64_t accept_ns = apart(query, query->event->duration_ns, news->accept_ns, news->end_ns);
+    return accept_ns < end_ns ? accept_ns : end_ns;
+}
+
+/* How long after the handshake's end the line was written; the handshake must have ended by then, and its
+ * duration have passed since the accept. */
+static bool fits_logged(const struct ss_query *query, const struct ss_news *news, int64_t *ret_off_ns)
+{
+    if (ss_time_minus(news->end_ns, query->to_ns) > query->ahead_ns)
+        return false;
+    int64_t duration_ns = query->event->duration_ns;
+    if (duration_ns >= 0 &&
+        ss_time_minus(ss_time_plus(news->accept_ns, duration_ns), query->to_ns) > query->slack_ns)
+        return false;
+    int64_t off_ns = ss_time_minus(query->from_ns, news->end_ns);
+    *ret_off_ns = off_ns > 0 ? off_ns : 0;
+    return query->has_port || *ret_off_ns <= query->slack_ns;
+}
+
+bool ss_fits_time(const struct ss_query *query, const struct ss_news *news, int64_t *ret_off_ns)
+{
+    int64_t off_ns;
+    switch (query->event->moment) {
+    case SS_EVENT_ACCEPTED:
+        /* The kernel may hold a connection for long before the proxy accepts it, but not beyond its
+         * handshake. */
+        off_ns = apart(query, 0, news->accept_ns, news->end_ns);
+        break;
+    case SS_EVENT_ENDED:
+        off_ns = apart_of_end(query, news);
+        break;
+    default:
+        return fits_logged(query, news, ret_off_ns);
+    }
+    if (off_ns > query->slack_ns)
+        return false;
+    *ret_off_ns = off_ns;
+    return true;
+}
+
+/* 0.0.0.0 and :: stand for a listener on every address. */
+static bool is_any(const struct ss_ip *ip)
+{
+    static const struct ss_ip any;
+    struct ss_ip any_v4 = ss_ip_from_v4((const uint8_t[4]){0});
+    return ss_ip_equal(ip, &any) || ss_ip_equal(ip, &any_v4);
+}
+
+bool ss_fits_addresses(const struct ss_event *event, const struct ss_news *news)
+{
+    if (!ss_ip_equal(&event->client.ip, &news->client.ip))
+        return false;
+    if (event->client.port && event->client.port != news->client.port)
+        return false;
+    if (!event->has_server)
+        return true;
+    if (event->server.port && event->server.port != news->server.port)
+        return false;
+    return is_any(&event->server.ip) || ss_ip_equal(&event->server.ip, &news->server.ip);
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* Does an event fit a handshake, and how well? See join.h for the rule. */
+
+#include "analyzer/analyzer.h"
+#include "journal/event.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* An event with what is known of its source and its host's clock. */
+struct ss_query {
+    const struct ss_event *event;
+    int64_t from_ns, to_ns; /* its moment by the tap's clock, as coarse as it was logged */
+    int64_t slack_ns;
+    int64_t doubt_ns; /* closer than this, two handshakes are equally likely */
+    int64_t ahead_ns; /* how far before its handshake's end a line may seem to be written */
+    bool learned;
+    bool has_port;
+};
+
+/* False: they are not about the same connection, or too far apart; else *ret_off_ns is how far. */
+bool ss_fits_time(const struct ss_query *query, const struct ss_news *news, int64_t *ret_off_ns);
+bool ss_fits_addresses(const struct ss_event *event, const struct ss_news *news);

@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "join/join.h"
+
+#include "join/chains.h"
+#include "join/fit.h"
+#include "join/offset.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS_MAX ((size_t)1 << 30)
+#define SLACK_NS  2000000000LL
+#define HOLD_NS   30000000000LL
+#define DOUBT_NS  10000000LL /* how well a learned offset tells two handshakes apart, at best */
+
+struct slot {
+    struct ss_join_flow flow; /* first, so that a flow leads to its slot */
+    bool used;
+    bool sampled; /* gave a sample of its host's offset */
+};
+
+struct waiting {
+    struct ss_event event;
+    int64_t deadline_ns;
+    uint64_t serial; /* order of arrival */
+};
+
+struct source {
+    int64_t slack_ns, hold_ns;
+};
+
+struct ss_join {
+    struct slot *slots;
+    struct ss_chains by_endpoint, by_ip; /* of slots, the newest first */
+    uint32_t flows_max, flow_next;       /* the slot to fill next: the oldest */
+
+    struct waiting *waiting;
+    struct ss_chains waiting_chains; /* by endpoint, or address alone; the oldest first */
+    uint32_t *heap;     /* waiting events, the first due at 0; behind waiting_count, the free places */
+    uint32_t *position; /* where in heap each place is */
+    uint32_t waiting_max, waiting_count;
+    uint32_t retry_at; /* place from which ss_join_expire retries; waiting_max: nothing to retry */
+    uint64_t serial;
+
+    struct source sources[SS_JOIN_SOURCES];
+    struct ss_offsets offsets;
+    struct ss_join_counters counters;
+};
+
+enum fit {
+    FIT_NONE,
+    FIT_OUTSIDE,
+    FIT_AMBIGUOUS,
+    FIT_LATER, /* one, so far off that a better one may come */
+    FIT_ONE,
+};
+
+/* The handshakes that an event may be about. */
+struct choice {
+    uint32_t best;   /* slot */
+    int64_t best_ns; /* how far off it is */
+    int64_t second_ns;
+    unsigned fitting;
+    unsigned seen;      /* of the same addresses, whenever */
+    uint32_t seen_slot; /* the last of them */
+    bool cut;           /* not all were looked at */
+};
+
+#define X(name, json, about, ...) json,
+static const char *const unmatched_names[] = {
+#include "tables/unmatched.def"
+};
+#undef X
+
+#define X(name, json, about, ...) about,
+static const char *const unmatched_abouts[] = {
+#include "tables/unmatched.def"
+};
+#undef X
+
+const char *ss_unmatched_name(enum ss_unmatched reason)
+{
+    return reason < SS_UNMATCHED_COUNT ? unmatched_names[reason] : NULL;
+}
+
+const char *ss_unmatched_about(enum ss_unmatched reason)
+{
+    return reason < SS_UNMATCHED_COUNT ? unmatched_abouts[reason] : NULL;
+}
+
+static int allocate(struct ss_join *join)
+{
+    join->slots = calloc(join->flows_max, sizeof(*join->slots));
+    join->waiting = calloc(join->waiting_max, sizeof(*join->waiting));
+    join->heap = calloc(join->waiting_max, sizeof(*join->heap));
+    join->position = calloc(join->waiting_max, sizeof(*join->position));
+    if (!join->slots || !join->waiting || !join->heap || !join->position)
+        return -ENOMEM;
+    if (ss_chains_init(&join->by_endpoint, join->flows_max) ||
+        ss_chains_init(&join->by_ip, join->flows_max) ||
+        ss_chains_init(&join->waiting_chains, join->waiting_max))
+        return -ENOMEM;
+    return 0;
+}
+
+int ss_join_create(size_t flows_max, size_t waiting_max, struct ss_join **ret_join)
+{
+    if (flows_max == 0 || waiting_max == 0 || flows_max > SLOTS_MAX || waiting_max > SLOTS_MAX)
+        return -EINVAL;
+    struct ss_join *join = calloc(1, sizeof(*join));
+    if (!join)
+        return -ENOMEM;
+    join->flows_max = (uint32_t)flows_max;
+    join->waiting_max = join->retry_at = (uint32_t)waiting_max;
+    if (allocate(join) < 0) {
+        ss_join_free(join);
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < join->waiting_max; i++)
+        join->heap[i] = join->position[i] = i;
+    for (unsigned i = 0; i < SS_JOIN_SOURCES; i++)
+        join->sources[i] = (struct source){SLACK_NS, HOLD_NS};
+    *ret_join = join;
+    return 0;
+}
+
+void ss_join_free(struct ss_join *join)
+{
+    if (!join)
+        return;
+    ss_chains_fini(&join->by_endpoint);
+    ss_chains_fini(&join->by_ip);
+    ss_chains_fini(&join->waiting_chains);
+    free(join->slots);
+    free(join->waiting);
+    free(join->heap);
+    free(join->position);
+    free(join);
+}
+
+void ss_join_set_source(struct ss_join *join, unsigned source, int64_t slack_ns, int64_t hold_ns)
+{
+    if (source < SS_JOIN_SOURCES)
+        join->sources[source] = (struct source){slack_ns, hold_ns};
+}
+
+static struct source source_of(const struct ss_join *join, const struct ss_event *event)
+{
+    return event->source < SS_JOIN_SOURCES ? join->sources[event->source]
+                                           : (struct source){SLACK_NS, HOLD_NS};
+}
+
+/* ---- does an event fit a handshake? ---- */
+
+static struct ss_query query_of(struct ss_join *join, const struct ss_event *event)
+{
+    const struct ss_offset *offset = ss_offsets_find(&join->offsets, event->host);
+    struct ss_query query = {
+        .event = event,
+        .from_ns = event->time_ns,
+        .slack_ns = source_of(join, event).slack_ns,
+        .has_port = event->client.port != 0,
+    };
+    int64_t resolution_ns = event->time_resolution_ns > 0 ? event->time_resolution_ns : 0;
+    query.doubt_ns = query.ahead_ns = query.slack_ns;
+    if (offset && offset->learned) {
+        query.learned = true;
+        query.from_ns = ss_time_minus(event->time_ns, offset->host.offset_ns);
+        query.doubt_ns = ss_time_plus(DOUBT_NS + 4 * offset->host.spread_ns, resolution_ns);
+        query.ahead_ns = query.doubt_ns < query.slack_ns ? query.doubt_ns : query.slack_ns;
+    }
+    query.to_ns = ss_time_plus(query.from_ns, resolution_ns);
+    return query;
+}
+
+static void consider(struct ss_join *join, const struct ss_query *query, uint32_t slot, struct choice *choice)
+{
+    const struct ss_news *news = &join->slots[slot].flow.news;
+    int64_t off_ns;
+    if (!ss_fits_addresses(query->event, news))
+        return;
+    choice->seen++;
+    choice->seen_slot = slot;
+    if (!ss_fits_time(query, news, &off_ns))
+        return;
+    choice->fitting++;
+    if (off_ns < choice->best_ns || choice->fitting == 1) {
+        choice->second_ns = choice->best_ns;
+        choice->best_ns = off_ns;
+        choice->best = slot;
+    } else if (off_ns < choice->second_ns) {
+        choice->second_ns = off_ns;
+    }
+}
+
+static struct choice look(struct ss_join *join, const struct ss_query *query)
+{
+    struct choice choice = {.best_ns = INT64_MAX, .second_ns = INT64_MAX};
+    const struct ss_chains *chains = query->has_port ? &join->by_endpoint : &join->by_ip;
+    uint32_t bucket = ss_chains_bucket(chains, &query->event->client.ip, query->event->client.port);
+    uint32_t slot = chains->heads[bucket];
+    for (unsigned steps = 0; slot != SS_CHAINS_NONE && steps < SS_JOIN_WALK; steps++) {
+        consider(join, query, slot, &choice);
+        slot = ss_chains_next(chains, bucket, slot);
+    }
+    choice.cut = slot != SS_CHAINS_NONE;
+    join->counters.walks_cut += choice.cut;
+    return choice;
+}
+
+/* Of several that fit: is another one about as likely as the best? */
+static bool in_doubt(struct ss_join *join, const struct ss_query *query, const struct choice *choice)
+{
+    if (!query->has_port)
+        return choice->cut || choice->fitting > 1;
+    if (choice->fitting < 2)
+        return false;
+    if (query->event->moment != SS_EVENT_LOGGED)
+        return choice->best_ns > query->doubt_ns ||
+               ss_time_minus(choice->second_ns, choice->best_ns) <= query->doubt_ns;
+    /* A line about a connection is written before its port is used again, so the latest handshake it is,
+     * unless that began after the line was written, or both were just then. */
+    int64_t began_ns = join->slots[choice->best].flow.news.start_ns;
+    return choice->second_ns == choice->best_ns || choice->second_ns <= query->doubt_ns ||
+           ss_time_minus(began_ns, query->to_ns) > 0;
+}
+
+static enum fit judge(struct ss_join *join, const struct ss_query *query, const struct choice *choice)
+{
+    if (choice->fitting == 0)
+        return choice->seen ? FIT_OUTSIDE : FIT_NONE;
+    if (in_doubt(join, query, choice))
+        return FIT_AMBIGUOUS;
+    bool later = query->event->moment != SS_EVENT_LOGGED && choice->best_ns > query->doubt_ns;
+    return later ? FIT_LATER : FIT_ONE;
+}
+
+static enum ss_unmatched reason_of(enum fit fit)
+{
+    if (fit == FIT_NONE)
+        return SS_UNMATCHED_NO_FLOW;
+    return fit == FIT_AMBIGUOUS ? SS_UNMATCHED_AMBIGUOUS : SS_UNMATCHED_OUTSIDE_SLACK;
+}
+
+/* ---- what a match and a sample change ---- */
+
+/* A sample of the host's offset, where there is no doubt which handshake is meant, whatever the time. */
+static void learn(struct ss_join *join, const struct ss_query *query, const struct choice *choice)
+{
+    const struct ss_event *event = query->event;
+    struct slot *slot = &join->slots[choice->seen_slot];
+    if (choice->seen != 1 || choice->cut || !query->has_port || event->moment == SS_EVENT_LOGGED ||
+        slot->sampled)
+        return;
+    struct ss_offset *offset = ss_offsets_take(&join->offsets, event->host);
+    if (!offset)
+        return;
+    slot->sampled = true;
+    const struct ss_news *news = &slot->flow.news;
+    int64_t wire_ns = event->moment == SS_EVENT_ACCEPTED ? news->accept_ns : news->end_ns;
+    int64_t middle_ns = ss_time_plus(event->time_ns, ss_time_minus(query->to_ns, query->from_ns) / 2);
+    if (ss_offset_learn(offset, ss_time_minus(middle_ns, wire_ns), query->slack_ns))
+        join->retry_at = 0;
+}
+
+static struct ss_join_flow *match(struct ss_join *join, const struct ss_event *event, uint32_t slot)
+{
+    struct ss_join_flow *flow = &join->slots[slot].flow;
+    if (flow->events < UINT16_MAX)
+        flow->events++;
+    join->counters.matched++;
+    struct ss_offset *offset = ss_offsets_take(&join->offsets, event->host);
+    if (offset)
+        offset->host.joined++;
+    else
+        join->counters.hosts_refused++;
+    return flow;
+}
+
+void ss_join_overwritten(struct ss_join *join, struct ss_join_flow *flow)
+{
+    if (flow->events)
+        flow->events--;
+    join->counters.matched--;
+    join->counters.unmatched[SS_UNMATCHED_OVERWRITTEN]++;
+}
+
+/* ---- waiting events: a heap by deadline ---- */
+
+static bool due_before(const struct ss_join *join, uint32_t a, uint32_t b)
+{
+    const struct waiting *first = &join->waiting[a], *second = &join->waiting[b];
+    return first->deadline_ns != second->deadline_ns ? first->deadline_ns < second->deadline_ns
+                                                     : first->serial < second->serial;
+}
+
+static void put(struct ss_join *join, uint32_t at, uint32_t place)
+{
+    join->heap[at] = place;
+    join->position[place] = at;
+}
+
+static void sift_up(struct ss_join *join, uint32_t at)
+{
+    uint32_t place = join->heap[at];
+    while (at > 0 && due_before(join, place, join->heap[(at - 1) / 2])) {
+        put(join, at, join->heap[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+    put(join, at, place);
+}
+
+static void sift_down(struct ss_join *join, uint32_t at)
+{
+    uint32_t place = join->heap[at];
+    for (uint32_t child = 2 * at + 1; child < join->waiting_count; child = 2 * at + 1) {
+        if (child + 1 < join->waiting_count && due_before(join, join->heap[child + 1], join->heap[child]))
+            child++;
+        if (!due_before(join, join->heap[child], place))
+            break;
+        put(join, at, join->heap[child]);
+        at = child;
+    }
+    put(join, at, place);
+}
+
+static uint32_t waiting_bucket(const struct ss_join *join, const struct ss_event *event)
+{
+    return ss_chains_bucket(&join->waiting_chains, &event->client.ip, event->client.port);
+}
+
+static bool wait_for_flow(struct ss_join *join, const struct ss_event *event, int64_t now_ns)
+{
+    if (join->waiting_count == join->waiting_max)
+        return false;
+    uint32_t at = join->waiting_count++, place = join->heap[at];
+    join->waiting[place] = (struct waiting){
+        .event = *event,
+        .deadline_ns = ss_time_plus(now_ns, source_of(join, event).hold_ns),
+        .serial = join->serial++,
+    };
+    sift_up(join, at);
+    ss_chains_add_last(&join->waiting_chains, waiting_bucket(join, event), place);
+    join->counters.waiting = join->waiting_count;
+    return true;
+}
+
+/* Copies the event out and frees its place. */
+static void release(struct ss_join *join, uint32_t place, struct ss_event *ret_event)
+{
+    *ret_event = join->waiting[place].event;
+    ss_chains_remove(&join->waiting_chains, waiting_bucket(join, ret_event), place);
+    uint32_t at = join->position[place], last = --join->waiting_count;
+    uint32_t moved = join->heap[last];
+    put(join, last, place);
+    if (at != last) {
+        put(join, at, moved);
+        sift_down(join, at);
+        sift_up(join, join->position[moved]);
+    }
+    join->counters.waiting = join->waiting_count;
+}
+
+/* ---- in and out ---- */
+
+static uint32_t find_same(const struct ss_join *join, const struct ss_news *news, uint32_t bucket)
+{
+    uint32_t slot = join->by_endpoint.heads[bucket];
+    for (unsigned steps = 0; slot != SS_CHAINS_NONE && steps < SS_JOIN_WALK; steps++) {
+        const struct ss_news *old = &join->slots[slot].flow.news;
+        if (old->start_ns == news->start_ns && ss_ip_equal(&old->client.ip, &news->client.ip) &&
+            old->client.port == news->client.port && ss_ip_equal(&old->server.ip, &news->server.ip) &&
+            old->server.port == news->server.port)
+            return slot;
+        slot = ss_chains_next(&join->by_endpoint, bucket, slot);
+    }
+    return SS_CHAINS_NONE;
+}
+
+static void evict(struct ss_join *join, uint32_t slot)
+{
+    const struct ss_endpoint *client = &join->slots[slot].flow.news.client;
+    ss_chains_remove(&join->by_endpoint, ss_chains_bucket(&join->by_endpoint, &client->ip, client->port),
+                     slot);
+    ss_chains_remove(&join->by_ip, ss_chains_bucket(&join->by_ip, &client->ip, 0), slot);
+    join->counters.flows--;
+    join->counters.flows_evicted++;
+}
+
+struct ss_join_flow *ss_join_add_flow(struct ss_join *join, const struct ss_news *news, uint16_t analyzer)
+{
+    uint32_t bucket = ss_chains_bucket(&join->by_endpoint, &news->client.ip, news->client.port);
+    uint32_t same = find_same(join, news, bucket);
+    if (same != SS_CHAINS_NONE) {
+        struct ss_join_flow *flow = &join->slots[same].flow;
+        flow->news = *news;
+        flow->analyzer = analyzer;
+        return flow;
+    }
+    uint32_t slot = join->flow_next;
+    join->flow_next = slot + 1 == join->flows_max ? 0 : slot + 1;
+    if (join->slots[slot].used)
+        evict(join, slot);
+    join->slots[slot] = (struct slot){.flow = {.news = *news, .analyzer = analyzer}, .used = true};
+    ss_chains_add_first(&join->by_endpoint, bucket, slot);
+    ss_chains_add_first(&join->by_ip, ss_chains_bucket(&join->by_ip, &news->client.ip, 0), slot);
+    join->counters.flows++;
+    return &join->slots[slot].flow;
+}
+
+/* How the waiting event at place fits now; a sample is taken on the way. Once the host's clock is known, what
+ * seems to be off may only have come before its handshake, and is a sample when it is due. */
+static enum fit weigh(struct ss_join *join, uint32_t place, bool due, uint32_t *ret_slot)
+{
+    struct ss_query query = query_of(join, &join->waiting[place].event);
+    struct choice choice = look(join, &query);
+    enum fit fit = judge(join, &query, &choice);
+    if (due || !query.learned || fit == FIT_ONE)
+        learn(join, &query, &choice);
+    *ret_slot = choice.best;
+    return fit;
+}
+
+/* The first event waiting under that port that is about this very handshake. */
+static bool take_from(struct ss_join *join, uint32_t slot, uint16_t port, struct ss_event *ret_event)
+{
+    const struct ss_news *news = &join->slots[slot].flow.news;
+    uint32_t bucket = ss_chains_bucket(&join->waiting_chains, &news->client.ip, port);
+    uint32_t place = join->waiting_chains.heads[bucket];
+    for (unsigned steps = 0; place != SS_CHAINS_NONE && steps < SS_JOIN_WALK; steps++) {
+        const struct ss_event *event = &join->waiting[place].event;
+        uint32_t best;
+        if (event->client.port == port && ss_fits_addresses(event, news) &&
+            weigh(join, place, false, &best) == FIT_ONE && best == slot) {
+            match(join, event, slot);
+            release(join, place, ret_event);
+            return true;
+        }
+        place = ss_chains_next(&join->waiting_chains, bucket, place);
+    }
+    join->counters.walks_cut += place != SS_CHAINS_NONE;
+    return false;
+}
+
+bool ss_join_take_waiting(struct ss_join *join, const struct ss_join_flow *flow, struct ss_event *ret_event)
+{
+    uint32_t slot = (uint32_t)((const struct slot *)flow - join->slots);
+    uint16_t port = flow->news.client.port;
+    return take_from(join, slot, port, ret_event) || (port != 0 && take_from(join, slot, 0, ret_event));
+}
+
+static enum ss_join_result unmatched(struct ss_join *join, enum ss_unmatched reason,
+                                     enum ss_unmatched *ret_reason)
+{
+    join->counters.unmatched[reason]++;
+    *ret_reason = reason;
+    return SS_JOIN_UNMATCHED;
+}
+
+enum ss_join_result ss_join_add_event(struct ss_join *join, const struct ss_event *event, int64_t now_ns,
+                                      struct ss_join_flow **ret_flow, enum ss_unmatched *ret_reason)
+{
+    join->counters.events++;
+    struct ss_query query = query_of(join, event);
+    struct choice choice = look(join, &query);
+    enum fit fit = judge(join, &query, &choice);
+    if (!query.learned || fit == FIT_ONE)
+        learn(join, &query, &choice);
+    if (fit == FIT_ONE) {
+        *ret_flow = match(join, event, choice.best);
+        return SS_JOIN_MATCHED;
+    }
+    /* A nearer handshake may yet come, or the host's clock be learned. */
+    bool settled = !query.has_port || event->moment == SS_EVENT_LOGGED ||
+                   (query.learned && choice.best_ns <= query.doubt_ns);
+    if (fit == FIT_AMBIGUOUS && settled)
+        return unmatched(join, SS_UNMATCHED_AMBIGUOUS, ret_reason);
+    if (!wait_for_flow(join, event, now_ns))
+        return unmatched(join, SS_UNMATCHED_WAITING_FULL, ret_reason);
+    return SS_JOIN_WAITING;
+}
+
+/* A waiting event that fits one handshake since an offset was learned. */
+static bool retry(struct ss_join *join, struct ss_event *ret_event, struct ss_join_flow **ret_flow)
+{
+    while (join->retry_at < join->waiting_max) {
+        uint32_t place = join->retry_at++, slot;
+        if (join->position[place] >= join->waiting_count || weigh(join, place, false, &slot) != FIT_ONE)
+            continue;
+        *ret_flow = match(join, &join->waiting[place].event, slot);
+        release(join, place, ret_event);
+        return true;
+    }
+    return false;
+}
+
+bool ss_join_expire(struct ss_join *join, int64_t now_ns, struct ss_event *ret_event,
+                    struct ss_join_flow **ret_flow, enum ss_unmatched *ret_reason)
+{
+    if (retry(join, ret_event, ret_flow))
+        return true;
+    if (join->waiting_count == 0 || join->waiting[join->heap[0]].deadline_ns > now_ns)
+        return false;
+    uint32_t place = join->heap[0], slot;
+    enum fit fit = weigh(join, place, true, &slot);
+    *ret_flow = NULL;
+    if (fit == FIT_ONE || fit == FIT_LATER)
+        *ret_flow = match(join, &join->waiting[place].event, slot);
+    else
+        unmatched(join, reason_of(fit), ret_reason);
+    release(join, place, ret_event);
+    return true;
+}
+
+const struct ss_join_counters *ss_join_counters(const struct ss_join *join)
+{
+    return &join->counters;
+}
+
+size_t ss_join_hosts(const struct ss_join *join, struct ss_join_host *ret_hosts, size_t max)
+{
+    for (size_t i = 0; i < join->offsets.count && i < max; i++)
+        ret_hosts[i] = join->offsets.entries[i].host;
+    return join->offsets.count;
+}
+
+int64_t ss_join_offset(const struct ss_join *join, const char *host)
+{
+    for (size_t i = 0; i < join->offsets.count; i++)
+        if (strncmp(join->offsets.entries[i].host.name, host, SS_HOST_MAX - 1) == 0)
+            return join->offsets.entries[i].host.offset_ns;
+    return 0;
+}

@@ -1,0 +1,648 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "join/chains.h"
+#include "join/join.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MS    1000000LL
+#define S     1000000000LL
+#define SLACK (2 * S)
+#define HOLD  (30 * S)
+#define T0    (1795390095LL * S) /* some time of day */
+
+/* A join with what it returned last, and the identity of its counters checked at every step. */
+struct bench {
+    struct ss_join *join;
+    struct ss_join_flow *flow;
+    struct ss_event event;
+    enum ss_unmatched reason;
+};
+
+static struct bench bench_of(size_t flows, size_t waiting)
+{
+    struct bench bench = {.reason = SS_UNMATCHED_COUNT};
+    assert_int_equal(ss_join_create(flows, waiting, &bench.join), 0);
+    ss_join_set_source(bench.join, 0, SLACK, HOLD);
+    return bench;
+}
+
+static void check_identity(const struct bench *bench)
+{
+    const struct ss_join_counters *counters = ss_join_counters(bench->join);
+    uint64_t sum = counters->matched + counters->waiting;
+    for (unsigned i = 0; i < SS_UNMATCHED_COUNT; i++)
+        sum += counters->unmatched[i];
+    assert_int_equal(counters->events, sum);
+}
+
+static void end(struct bench *bench)
+{
+    check_identity(bench);
+    ss_join_free(bench->join);
+}
+
+static struct ss_endpoint endpoint(const char *text)
+{
+    struct ss_endpoint endpoint;
+    assert_true(ss_endpoint_parse(text, strlen(text), &endpoint));
+    return endpoint;
+}
+
+/* A handshake accepted at ms after T0 that took 50 ms from then on, its SYN 20 ms before. */
+static struct ss_news news(const char *client, int64_t ms)
+{
+    return (struct ss_news){
+        .client = endpoint(client),
+        .server = endpoint("198.51.100.1:443"),
+        .start_ns = T0 + (ms - 20) * MS,
+        .accept_ns = T0 + ms * MS,
+        .end_ns = T0 + (ms + 50) * MS,
+    };
+}
+
+static struct ss_event event(const char *client, enum ss_event_moment moment, int64_t ms)
+{
+    struct ss_event event = {.moment = moment,
+                             .client = endpoint(client),
+                             .time_ns = T0 + ms * MS,
+                             .time_resolution_ns = MS,
+                             .duration_ns = -1,
+                             .host = "edge-1"};
+    return event;
+}
+
+static struct ss_join_flow *add_flow(struct bench *bench, const char *client, int64_t ms)
+{
+    struct ss_news flow = news(client, ms);
+    return ss_join_add_flow(bench->join, &flow, 3);
+}
+
+static enum ss_join_result add(struct bench *bench, const struct ss_event *event)
+{
+    enum ss_join_result result =
+        ss_join_add_event(bench->join, event, event->time_ns, &bench->flow, &bench->reason);
+    check_identity(bench);
+    return result;
+}
+
+static enum ss_join_result add_event(struct bench *bench, const char *client, enum ss_event_moment moment,
+                                     int64_t ms)
+{
+    struct ss_event added = event(client, moment, ms);
+    return add(bench, &added);
+}
+
+/* An event that left the waiting room: with its handshake in flow, or NULL and the reason. */
+static bool expire(struct bench *bench, int64_t now_ns)
+{
+    bool expired = ss_join_expire(bench->join, now_ns, &bench->event, &bench->flow, &bench->reason);
+    check_identity(bench);
+    return expired;
+}
+
+#define A "192.0.2.7:51234"
+
+static void one_handshake_and_one_event_are_joined_by_their_times(void **state)
+{
+    (void)state;
+    /* The handshake is accepted at 1000 ms and ends at 1050 ms; slack is 2 s; WAITING stands for outside of
+     * it. */
+    const struct {
+        enum ss_event_moment moment;
+        int64_t ms, duration_ms;
+        enum ss_join_result result;
+    } rows[] = {
+        {SS_EVENT_ACCEPTED, 1000, -1, SS_JOIN_MATCHED},
+        {SS_EVENT_ACCEPTED, 999, -1, SS_JOIN_MATCHED},
+        {SS_EVENT_ACCEPTED, 2999, -1, SS_JOIN_MATCHED},
+        {SS_EVENT_ACCEPTED, 3050, -1, SS_JOIN_MATCHED}, /* 2 s after the end */
+        {SS_EVENT_ACCEPTED, 3051, -1, SS_JOIN_WAITING},
+        {SS_EVENT_ACCEPTED, -1001, -1, SS_JOIN_MATCHED}, /* up to 1 ms later in truth */
+        {SS_EVENT_ACCEPTED, -1002, -1, SS_JOIN_WAITING},
+        {SS_EVENT_ENDED, 3050, -1, SS_JOIN_MATCHED},
+        {SS_EVENT_ENDED, 3051, -1, SS_JOIN_WAITING},
+        {SS_EVENT_ENDED, -951, -1, SS_JOIN_MATCHED},
+        {SS_EVENT_ENDED, -952, -1, SS_JOIN_WAITING},
+        {SS_EVENT_ENDED, 9000, 8000, SS_JOIN_MATCHED}, /* the proxy took 8 s, the wire 50 ms */
+        {SS_EVENT_ENDED, 9000, 3000, SS_JOIN_WAITING},
+        {SS_EVENT_LOGGED, 1050, -1, SS_JOIN_MATCHED},
+        {SS_EVENT_LOGGED, 4 * 3600 * 1000, -1, SS_JOIN_MATCHED}, /* at the connection's end, hours later */
+        {SS_EVENT_LOGGED, -951, -1, SS_JOIN_MATCHED},
+        {SS_EVENT_LOGGED, -952, -1, SS_JOIN_WAITING},
+        {SS_EVENT_LOGGED, 5000, 5000, SS_JOIN_MATCHED},
+        {SS_EVENT_LOGGED, 5000, 6002, SS_JOIN_WAITING}, /* so long ago that it was another handshake */
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench bench = bench_of(8, 8);
+        struct ss_join_flow *flow = add_flow(&bench, A, 1000);
+        struct ss_event added = event(A, rows[i].moment, rows[i].ms);
+        added.duration_ns = rows[i].duration_ms < 0 ? -1 : rows[i].duration_ms * MS;
+        enum ss_join_result result = add(&bench, &added);
+        if (result != rows[i].result)
+            fail_msg("row %u: %d instead of %d", i, result, rows[i].result);
+        if (result == SS_JOIN_MATCHED) {
+            assert_ptr_equal(bench.flow, flow);
+        } else {
+            assert_true(expire(&bench, SS_JOIN_FOREVER));
+            assert_null(bench.flow);
+            assert_int_equal(bench.reason, SS_UNMATCHED_OUTSIDE_SLACK);
+        }
+        end(&bench);
+    }
+}
+
+static void an_event_of_another_address_finds_nothing(void **state)
+{
+    (void)state;
+    const struct {
+        const char *client, *server; /* NULL: not logged */
+        enum ss_join_result result;
+    } rows[] = {
+        {A, NULL, SS_JOIN_MATCHED},
+        {A, "198.51.100.1:443", SS_JOIN_MATCHED},
+        {A, "198.51.100.1", SS_JOIN_MATCHED}, /* no port logged */
+        {A, "0.0.0.0:443", SS_JOIN_MATCHED},  /* the listener's address */
+        {A, "[::]:443", SS_JOIN_MATCHED},
+        {A, "::ffff:198.51.100.1", SS_JOIN_MATCHED},
+        {A, "198.51.100.1:8443", SS_JOIN_WAITING},
+        {A, "198.51.100.2:443", SS_JOIN_WAITING},
+        {A, "0.0.0.0:8443", SS_JOIN_WAITING},
+        {"192.0.2.7:51235", NULL, SS_JOIN_WAITING},
+        {"192.0.2.8:51234", NULL, SS_JOIN_WAITING},
+        {"192.0.2.8", NULL, SS_JOIN_WAITING},
+        {"[2001:db8::1]:51234", NULL, SS_JOIN_WAITING},
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench bench = bench_of(8, 8);
+        add_flow(&bench, A, 1000);
+        struct ss_event added = event(rows[i].client, SS_EVENT_ACCEPTED, 1000);
+        added.has_server = rows[i].server != NULL;
+        if (added.has_server)
+            added.server = endpoint(rows[i].server);
+        enum ss_join_result result = add(&bench, &added);
+        if (result != rows[i].result)
+            fail_msg("row %u: %d instead of %d", i, result, rows[i].result);
+        if (result == SS_JOIN_WAITING) {
+            assert_true(expire(&bench, SS_JOIN_FOREVER));
+            assert_int_equal(bench.reason, SS_UNMATCHED_NO_FLOW);
+        }
+        end(&bench);
+    }
+}
+
+static void an_event_waits_for_its_handshake(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(8, 8);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1000), SS_JOIN_WAITING);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1001), SS_JOIN_WAITING);
+    assert_int_equal(add_event(&bench, "192.0.2.7", SS_EVENT_ACCEPTED, 1002), SS_JOIN_WAITING);
+    assert_int_equal(add_event(&bench, "192.0.2.9:1", SS_EVENT_ACCEPTED, 1000), SS_JOIN_WAITING);
+
+    struct ss_join_flow *flow = add_flow(&bench, A, 1000);
+    int64_t order[] = {1000, 1001, 1002};
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(ss_join_take_waiting(bench.join, flow, &bench.event));
+        assert_int_equal(bench.event.time_ns, T0 + order[i] * MS);
+        check_identity(&bench);
+    }
+    assert_false(ss_join_take_waiting(bench.join, flow, &bench.event));
+    assert_int_equal(flow->events, 3);
+    assert_int_equal(ss_join_counters(bench.join)->waiting, 1);
+    end(&bench);
+}
+
+static void a_waiting_event_is_not_given_to_a_handshake_of_another_time(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(8, 8);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 10000), SS_JOIN_WAITING);
+    assert_false(ss_join_take_waiting(bench.join, add_flow(&bench, A, 1000), &bench.event));
+    assert_true(ss_join_take_waiting(bench.join, add_flow(&bench, A, 10000), &bench.event));
+    end(&bench);
+}
+
+static void waiting_events_expire_in_order_of_their_deadlines(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(8, 64);
+    ss_join_set_source(bench.join, 1, SLACK, 10 * S);
+    const int64_t arrivals[] = {50, 10, 40, 40, 0, 30, 20, 25, 5, 45};
+    for (unsigned i = 0; i < 10; i++) {
+        struct ss_event added = event(A, SS_EVENT_ACCEPTED, arrivals[i]);
+        added.source = i % 2; /* hold of 30 s and 10 s */
+        assert_int_equal(add(&bench, &added), SS_JOIN_WAITING);
+    }
+    assert_false(expire(&bench, T0 + 10 * S + 9 * MS));
+    int64_t latest = INT64_MIN;
+    for (unsigned i = 0; i < 10; i++) {
+        assert_true(expire(&bench, T0 + 60 * S));
+        int64_t due = bench.event.time_ns + (bench.event.source ? 10 * S : HOLD);
+        assert_true(due >= latest);
+        latest = due;
+        assert_int_equal(bench.reason, SS_UNMATCHED_NO_FLOW);
+    }
+    assert_false(expire(&bench, SS_JOIN_FOREVER));
+    end(&bench);
+}
+
+static void a_port_used_again_is_resolved_by_time(void **state)
+{
+    (void)state;
+    /* Handshakes accepted at 1 s and 9 s. */
+    const struct {
+        enum ss_event_moment moment;
+        int64_t ms, found; /* found 0: none is guessed */
+    } rows[] = {
+        {SS_EVENT_ACCEPTED, 1001, 1000}, {SS_EVENT_ACCEPTED, 8999, 9000},
+        {SS_EVENT_ENDED, 1051, 1000},    {SS_EVENT_ENDED, 9049, 9000},
+        {SS_EVENT_LOGGED, 1060, 1000},   {SS_EVENT_LOGGED, 5000, 1000},
+        {SS_EVENT_LOGGED, 9100, 9000},   {SS_EVENT_LOGGED, 99000, 9000},
+        {SS_EVENT_LOGGED, 8000, 0}, /* a late line of the first, or of the second by a clock that is behind */
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench bench = bench_of(8, 8);
+        add_flow(&bench, A, 1000);
+        add_flow(&bench, A, 9000);
+        enum ss_join_result result = add_event(&bench, A, rows[i].moment, rows[i].ms);
+        if (result != (rows[i].found ? SS_JOIN_MATCHED : SS_JOIN_UNMATCHED))
+            fail_msg("row %u: %d", i, result);
+        if (rows[i].found)
+            assert_int_equal(bench.flow->news.accept_ns, T0 + rows[i].found * MS);
+        else
+            assert_int_equal(bench.reason, SS_UNMATCHED_AMBIGUOUS);
+        end(&bench);
+    }
+}
+
+/* Ten unambiguous joins of a host whose clock is shift_ms ahead. */
+static void teach(struct bench *bench, int64_t shift_ms)
+{
+    for (unsigned i = 0; i < 10; i++) {
+        char client[32];
+        snprintf(client, sizeof(client), "203.0.113.5:%u", 1000 + i);
+        add_flow(bench, client, 100 * i);
+        add_event(bench, client, SS_EVENT_ACCEPTED, 100 * i + shift_ms);
+    }
+    while (expire(bench, T0 - HOLD))
+        assert_non_null(bench->flow);
+}
+
+static void two_handshakes_within_slack_are_told_apart_once_the_clock_is_known(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(64, 8);
+    add_flow(&bench, A, 1000);
+    add_flow(&bench, A, 2000);
+    add_flow(&bench, "192.0.2.7:6", 5000);
+    add_flow(&bench, "192.0.2.7:6", 5004);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1995), SS_JOIN_WAITING); /* not guessed */
+    assert_int_equal(add_event(&bench, "192.0.2.7:6", SS_EVENT_ACCEPTED, 5000), SS_JOIN_WAITING);
+    teach(&bench, 0);
+    assert_int_equal(ss_join_counters(bench.join)->matched, 11); /* the waiting one was retried */
+    assert_true(expire(&bench, SS_JOIN_FOREVER));
+    assert_int_equal(bench.reason, SS_UNMATCHED_AMBIGUOUS); /* 4 ms apart they stay alike */
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1020), SS_JOIN_MATCHED);
+    assert_int_equal(bench.flow->news.accept_ns, T0 + 1000 * MS);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1990), SS_JOIN_MATCHED);
+    assert_int_equal(bench.flow->news.accept_ns, T0 + 2000 * MS);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1500), SS_JOIN_WAITING); /* a third may come */
+    assert_true(expire(&bench, SS_JOIN_FOREVER));
+    assert_int_equal(bench.reason, SS_UNMATCHED_AMBIGUOUS);
+    end(&bench);
+}
+
+static void an_early_event_does_not_take_the_ports_last_handshake(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(64, 8);
+    teach(&bench, 0);
+    struct ss_join_flow *last = add_flow(&bench, A, 1000);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1900), SS_JOIN_WAITING);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ENDED, 1950), SS_JOIN_WAITING);
+    assert_false(expire(&bench, T0 + 20 * S));
+    struct ss_join_flow *flow = add_flow(&bench, A, 1900);
+    assert_true(ss_join_take_waiting(bench.join, flow, &bench.event));
+    assert_true(ss_join_take_waiting(bench.join, flow, &bench.event));
+
+    /* But when none comes until the end of hold, the one within slack it was. */
+    assert_int_equal(add_event(&bench, "192.0.2.7:6", SS_EVENT_ACCEPTED, 1900), SS_JOIN_WAITING);
+    last = add_flow(&bench, "192.0.2.7:6", 1000);
+    assert_false(ss_join_take_waiting(bench.join, last, &bench.event));
+    assert_true(expire(&bench, T0 + 32 * S));
+    assert_ptr_equal(bench.flow, last);
+
+    /* The proxy was stopped and accepted 5 s late: that is within the handshake. */
+    struct ss_news slow = news("192.0.2.7:7", 1000);
+    slow.end_ns += 6 * S;
+    last = ss_join_add_flow(bench.join, &slow, 0);
+    assert_int_equal(add_event(&bench, "192.0.2.7:7", SS_EVENT_ACCEPTED, 6000), SS_JOIN_MATCHED);
+    end(&bench);
+}
+
+static void an_event_without_a_port_takes_a_single_handshake_only(void **state)
+{
+    (void)state;
+    for (unsigned moment = SS_EVENT_ACCEPTED; moment <= SS_EVENT_LOGGED; moment++) {
+        struct bench bench = bench_of(8, 8);
+        struct ss_join_flow *flow = add_flow(&bench, A, 1000);
+        add_flow(&bench, "192.0.2.7:9", 9000);
+        assert_int_equal(add_event(&bench, "192.0.2.7", moment, 1100), SS_JOIN_MATCHED);
+        assert_ptr_equal(bench.flow, flow);
+        add_flow(&bench, "192.0.2.7:10", 1900);
+        assert_int_equal(add_event(&bench, "192.0.2.7", moment, 1100), SS_JOIN_UNMATCHED);
+        assert_int_equal(bench.reason, SS_UNMATCHED_AMBIGUOUS);
+        assert_int_equal(add_event(&bench, "192.0.2.7", moment, 30000), SS_JOIN_WAITING);
+        assert_true(expire(&bench, SS_JOIN_FOREVER));
+        assert_int_equal(bench.reason, SS_UNMATCHED_OUTSIDE_SLACK);
+        end(&bench);
+    }
+}
+
+static void the_offset_of_a_host_is_the_median_of_its_samples(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(256, 8);
+    for (unsigned i = 0; i < 30; i++) {
+        char client[32];
+        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
+        add_flow(&bench, client, 100 * i);
+        /* 120 ms ahead, and every fifth was accepted late */
+        assert_int_equal(
+            add_event(&bench, client, SS_EVENT_ACCEPTED, 100 * i + 120 + (i % 5 == 0 ? 45 : i % 3)),
+            SS_JOIN_MATCHED);
+        assert_int_equal(ss_join_offset(bench.join, "edge-1") != 0, i >= SS_JOIN_LEARNED - 1);
+    }
+    struct ss_join_host hosts[2];
+    assert_int_equal(ss_join_hosts(bench.join, hosts, 2), 1);
+    assert_string_equal(hosts[0].name, "edge-1");
+    assert_int_equal(hosts[0].joined, 30);
+    assert_int_equal(hosts[0].samples, 30);
+    assert_in_range(hosts[0].offset_ns, 120 * MS, 123 * MS);
+    assert_in_range(hosts[0].spread_ns, 0, 2 * MS);
+    assert_int_equal(ss_join_offset(bench.join, "edge-2"), 0);
+    end(&bench);
+}
+
+static void a_host_that_is_minutes_off_is_learned_and_then_joined(void **state)
+{
+    (void)state;
+    for (int64_t shift_ms = -120000; shift_ms <= 120000; shift_ms += 240000) {
+        struct bench bench = bench_of(64, 64);
+        add_flow(&bench, A, 50000);
+        add_flow(&bench, A, 90000);
+        teach(&bench, shift_ms); /* the first wait outside slack, and are joined when the offset is known */
+        assert_int_equal(ss_join_counters(bench.join)->matched, 10);
+        assert_int_equal(ss_join_counters(bench.join)->waiting, 0);
+        assert_int_equal(ss_join_offset(bench.join, "edge-1"), shift_ms * MS + MS / 2);
+        assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 90010 + shift_ms), SS_JOIN_MATCHED);
+        assert_int_equal(bench.flow->news.accept_ns, T0 + 90000 * MS);
+        end(&bench);
+    }
+}
+
+static void samples_that_disagree_teach_nothing(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(64, 64);
+    for (unsigned i = 0; i < 40; i++) {
+        char client[32];
+        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
+        add_flow(&bench, client, 1000);
+        add_event(&bench, client, SS_EVENT_ACCEPTED, 1000 + 7000 * (int64_t)((i * 7) % 40));
+    }
+    assert_int_equal(ss_join_offset(bench.join, "edge-1"), 0);
+    end(&bench);
+}
+
+static void a_handshake_gives_one_sample_however_many_lines_it_has(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(8, 8);
+    add_flow(&bench, A, 1000);
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1000 + 50 * i), SS_JOIN_MATCHED);
+    struct ss_join_host host;
+    assert_int_equal(ss_join_hosts(bench.join, &host, 1), 1);
+    assert_int_equal(host.samples, 1);
+    assert_int_equal(host.joined, 20);
+    end(&bench);
+}
+
+static void a_host_whose_clock_was_set_is_learned_anew(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(256, 64);
+    for (unsigned i = 0; i < 100; i++) {
+        char client[32];
+        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
+        add_flow(&bench, client, 100 * i);
+        add_event(&bench, client, SS_EVENT_ACCEPTED, 100 * i + (i < 70 ? 0 : 90000));
+    }
+    /* The first ones after the step had to wait in vain; the others are joined by what these taught. */
+    assert_int_equal(ss_join_offset(bench.join, "edge-1"), MS / 2);
+    while (expire(&bench, T0 + 200 * S))
+        ;
+    assert_int_equal(ss_join_offset(bench.join, "edge-1"), 90000 * MS + MS / 2);
+    uint64_t lost = ss_join_counters(bench.join)->unmatched[SS_UNMATCHED_OUTSIDE_SLACK];
+    assert_in_range(lost, 1, SS_JOIN_LEARNED);
+    assert_int_equal(ss_join_counters(bench.join)->matched, 100 - lost);
+    end(&bench);
+}
+
+static void a_handshake_judged_again_keeps_its_events(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(8, 8);
+    struct ss_join_flow *flow = add_flow(&bench, A, 1000);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1000), SS_JOIN_MATCHED);
+    flow->exported = true;
+    flow->revision = 2;
+    struct ss_news again = news(A, 1000);
+    again.end_ns += 7 * S;
+    again.note = 99;
+    assert_ptr_equal(ss_join_add_flow(bench.join, &again, 3), flow);
+    assert_int_equal(flow->events, 1);
+    assert_true(flow->exported);
+    assert_int_equal(flow->revision, 2);
+    assert_int_equal(flow->news.note, 99);
+    assert_int_equal(flow->news.end_ns, again.end_ns);
+    assert_int_equal(ss_join_counters(bench.join)->flows, 1);
+    again.start_ns += 1; /* the same endpoints at another time are another handshake */
+    assert_ptr_not_equal(ss_join_add_flow(bench.join, &again, 3), flow);
+    end(&bench);
+}
+
+static void the_oldest_handshake_gives_way(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(4, 8);
+    for (unsigned i = 0; i < 6; i++) {
+        char client[32];
+        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
+        add_flow(&bench, client, 100 * i);
+    }
+    assert_int_equal(ss_join_counters(bench.join)->flows, 4);
+    assert_int_equal(ss_join_counters(bench.join)->flows_evicted, 2);
+    assert_int_equal(add_event(&bench, "192.0.2.1:1001", SS_EVENT_ACCEPTED, 100), SS_JOIN_WAITING);
+    assert_int_equal(add_event(&bench, "192.0.2.1:1002", SS_EVENT_ACCEPTED, 200), SS_JOIN_MATCHED);
+    assert_int_equal(add_event(&bench, "192.0.2.1:1005", SS_EVENT_ACCEPTED, 500), SS_JOIN_MATCHED);
+    end(&bench);
+}
+
+static void a_full_waiting_room_refuses_the_newcomer(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(4, 2);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1), SS_JOIN_WAITING);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 2), SS_JOIN_WAITING);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 3), SS_JOIN_UNMATCHED);
+    assert_int_equal(bench.reason, SS_UNMATCHED_WAITING_FULL);
+    assert_true(expire(&bench, SS_JOIN_FOREVER));
+    assert_int_equal(bench.event.time_ns, T0 + 1 * MS);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 3), SS_JOIN_WAITING);
+    end(&bench);
+}
+
+static void a_match_whose_packets_are_gone_is_counted_as_overwritten(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(4, 2);
+    add_flow(&bench, A, 1);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1), SS_JOIN_MATCHED);
+    ss_join_overwritten(bench.join, bench.flow);
+    assert_int_equal(ss_join_counters(bench.join)->unmatched[SS_UNMATCHED_OVERWRITTEN], 1);
+    assert_int_equal(bench.flow->events, 0);
+    end(&bench);
+}
+
+static void a_clients_choice_of_ports_does_not_make_walks_long(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(4096, 8);
+    for (unsigned i = 0; i < 4000; i++) {
+        char client[32];
+        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
+        add_flow(&bench, client, i < 2000 ? 10 * i : 900000);
+    }
+    assert_int_equal(add_event(&bench, "192.0.2.1", SS_EVENT_ACCEPTED, 0), SS_JOIN_WAITING);
+    assert_int_equal(ss_join_counters(bench.join)->walks_cut, 1);
+    assert_int_equal(add_event(&bench, "192.0.2.1:1000", SS_EVENT_ACCEPTED, 0), SS_JOIN_MATCHED);
+    end(&bench);
+}
+
+static void times_at_the_ends_of_the_range_do_no_harm(void **state)
+{
+    (void)state;
+    const int64_t times[] = {INT64_MIN, INT64_MIN + 1, -1, 0, INT64_MAX - 1, INT64_MAX};
+    struct bench bench = bench_of(64, 512);
+    for (unsigned i = 0; i < 6; i++) {
+        struct ss_news flow = news(A, 1000);
+        flow.start_ns = flow.accept_ns = flow.end_ns = times[i];
+        ss_join_add_flow(bench.join, &flow, 0);
+        for (unsigned j = 0; j < 18; j++) {
+            struct ss_event added = event(j % 2 ? A : "192.0.2.7", j / 6, 0);
+            added.time_ns = times[j % 6];
+            added.duration_ns = INT64_MAX;
+            added.time_resolution_ns = j % 2 ? INT64_MAX : INT64_MIN;
+            add(&bench, &added);
+        }
+    }
+    while (expire(&bench, SS_JOIN_FOREVER))
+        ;
+    assert_int_equal(ss_join_counters(bench.join)->waiting, 0);
+    end(&bench);
+}
+
+/* Handshakes of a few ports at random times and their events, either first: each is joined to its own or to
+ * none, and all are accounted for. */
+static void none_is_joined_to_a_wrong_handshake(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(512, 4096);
+    teach(&bench, 0);
+    uint64_t random = 88172645463325252ULL, matched = 0;
+    for (unsigned i = 0; i < 3000; i++) {
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        char client[32];
+        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + (unsigned)(random % 50));
+        int64_t ms = 1000 + 100 * (int64_t)i;
+        struct ss_event added = event(client, SS_EVENT_ACCEPTED, ms);
+        snprintf(added.sni, sizeof(added.sni), "%lld", (long long)(T0 + ms * MS));
+        bool first = random >> 20 & 1;
+        if (first && add(&bench, &added) == SS_JOIN_MATCHED)
+            fail_msg("joined before its handshake was there");
+        struct ss_join_flow *flow = add_flow(&bench, client, ms);
+        while (ss_join_take_waiting(bench.join, flow, &bench.event)) {
+            matched++;
+            assert_int_equal(strtoll(bench.event.sni, NULL, 10), flow->news.accept_ns);
+        }
+        if (first)
+            continue;
+        assert_int_equal(add(&bench, &added), SS_JOIN_MATCHED);
+        assert_ptr_equal(bench.flow, flow);
+        matched++;
+    }
+    assert_int_equal(matched, 3000);
+    end(&bench);
+}
+
+static void a_room_of_nothing_is_refused(void **state)
+{
+    (void)state;
+    struct ss_join *join = NULL;
+    assert_int_equal(ss_join_create(0, 1, &join), -EINVAL);
+    assert_int_equal(ss_join_create(1, 0, &join), -EINVAL);
+    assert_int_equal(ss_join_create(SIZE_MAX, 1, &join), -EINVAL);
+    assert_null(join);
+    ss_join_free(NULL);
+}
+
+static void every_reason_has_its_name(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < SS_UNMATCHED_COUNT; i++) {
+        assert_true(strlen(ss_unmatched_name(i)) > 3);
+        assert_true(strlen(ss_unmatched_about(i)) > 10);
+    }
+    assert_string_equal(ss_unmatched_name(SS_UNMATCHED_NO_FLOW), "no_flow");
+    assert_string_equal(ss_unmatched_name(SS_UNMATCHED_OVERWRITTEN), "overwritten");
+    assert_null(ss_unmatched_name(SS_UNMATCHED_COUNT));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_handshake_and_one_event_are_joined_by_their_times),
+        cmocka_unit_test(an_event_of_another_address_finds_nothing),
+        cmocka_unit_test(an_event_waits_for_its_handshake),
+        cmocka_unit_test(a_waiting_event_is_not_given_to_a_handshake_of_another_time),
+        cmocka_unit_test(waiting_events_expire_in_order_of_their_deadlines),
+        cmocka_unit_test(a_port_used_again_is_resolved_by_time),
+        cmocka_unit_test(two_handshakes_within_slack_are_told_apart_once_the_clock_is_known),
+        cmocka_unit_test(an_early_event_does_not_take_the_ports_last_handshake),
+        cmocka_unit_test(an_event_without_a_port_takes_a_single_handshake_only),
+        cmocka_unit_test(the_offset_of_a_host_is_the_median_of_its_samples),
+        cmocka_unit_test(a_host_that_is_minutes_off_is_learned_and_then_joined),
+        cmocka_unit_test(samples_that_disagree_teach_nothing),
+        cmocka_unit_test(a_handshake_gives_one_sample_however_many_lines_it_has),
+        cmocka_unit_test(a_host_whose_clock_was_set_is_learned_anew),
+        cmocka_unit_test(a_handshake_judged_again_keeps_its_events),
+        cmocka_unit_test(the_oldest_handshake_gives_way),
+        cmocka_unit_test(a_full_waiting_room_refuses_the_newcomer),
+        cmocka_unit_test(a_match_whose_packets_are_gone_is_counted_as_overwritten),
+        cmocka_unit_test(a_clients_choice_of_ports_does_not_make_walks_long),
+        cmocka_unit_test(times_at_the_ends_of_the_range_do_no_harm),
+        cmocka_unit_test(none_is_joined_to_a_wrong_handshake),
+        cmocka_unit_test(a_room_of_nothing_is_refused),
+        cmocka_unit_test(every_reason_has_its_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
