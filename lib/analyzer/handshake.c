@@ -78,10 +78,13 @@ static bool is_duplicate(struct ss_handshake *handshake, enum ss_side side, cons
 /* ---- TCP's own handshake */
 
 /* A SYN or SYN-ACK sent again, while nobody had answered the one before: it, or its answer, was lost. */
-static void sent_again(struct ss_handshake *handshake, int64_t *newest_ns, int64_t t)
+static void sent_again(struct ss_handshake *handshake, enum ss_side side, int64_t *newest_ns, int64_t t)
 {
-    if (*newest_ns != SS_MARK_UNSEEN)
+    if (*newest_ns != SS_MARK_UNSEEN) {
         ss_timeline_add_wait(&handshake->timeline, SS_SHARE_LOSS, *newest_ns, t);
+        if (handshake->syns_again[side] < UINT8_MAX)
+            handshake->syns_again[side]++;
+    }
     *newest_ns = t;
 }
 
@@ -93,12 +96,12 @@ static void take_syn(struct ss_handshake *handshake, const struct ss_packet *pac
     if (side == SS_CLIENT && !(packet->flags & SS_TCP_ACK)) {
         ss_handshake_mark(handshake, SS_MARK_SYN, t);
         if (!ss_handshake_is_marked(handshake, SS_MARK_SYN_ACK))
-            sent_again(handshake, &handshake->syn_ns, t);
+            sent_again(handshake, side, &handshake->syn_ns, t);
     } else if (side == SS_SERVER && packet->flags & SS_TCP_ACK) {
         ss_handshake_mark(handshake, SS_MARK_SYN_ACK, t);
         /* After the ACK it is a deferred accept, and no loss. */
         if (!ss_handshake_is_marked(handshake, SS_MARK_ACK))
-            sent_again(handshake, &handshake->syn_ack_ns, t);
+            sent_again(handshake, side, &handshake->syn_ack_ns, t);
         if (handshake->early_ack_ns != SS_MARK_UNSEEN && handshake->early_ack == packet->seq + 1)
             ss_handshake_mark(handshake, SS_MARK_ACK, handshake->early_ack_ns);
         if (handshake->syn_ns != SS_MARK_UNSEEN)
@@ -137,7 +140,8 @@ static void take_ack(struct ss_handshake *handshake, const struct ss_packet *pac
         !ss_handshake_is_marked(handshake, SS_MARK_ACK) &&
         ss_handshake_is_marked(handshake, SS_MARK_SYN_ACK) && ss_seq_reached(packet->ack, peer->first)) {
         ss_handshake_mark(handshake, SS_MARK_ACK, t);
-        round_trip(rtt_ns, t - handshake->syn_ack_ns);
+        if (handshake->syns_again[SS_SERVER] == 0) /* Karn, as below */
+            round_trip(rtt_ns, t - handshake->syn_ack_ns);
     }
     if (packet->ack == peer->first)
         return;
@@ -338,6 +342,16 @@ static enum ss_visibility visibility_of(const struct ss_handshake *handshake)
     return handshake->saw[SS_CLIENT] ? SS_SEEN_CLIENT_ONLY : SS_SEEN_SERVER_ONLY;
 }
 
+static uint16_t added(uint16_t a, uint16_t b)
+{
+    return (uint16_t)(a + b < UINT16_MAX ? a + b : UINT16_MAX);
+}
+
+static uint16_t retransmits_of(const struct ss_handshake *handshake, enum ss_side side)
+{
+    return added(handshake->stream[side].retransmitted, handshake->syns_again[side]);
+}
+
 void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap, int64_t until_ns,
                            struct ss_finding *ret_finding)
 {
@@ -362,11 +376,13 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
     memcpy(finding->mark_ns, timeline.mark_ns, sizeof(finding->mark_ns));
     finding->rtt_ns = measured(timeline.client_rtt_ns);
     finding->server_rtt_ns = measured(timeline.server_rtt_ns);
-    finding->client_retransmits = handshake->stream[SS_CLIENT].retransmitted;
-    finding->server_retransmits = handshake->stream[SS_SERVER].retransmitted;
+    finding->client_retransmits = retransmits_of(handshake, SS_CLIENT);
+    finding->server_retransmits = retransmits_of(handshake, SS_SERVER);
     finding->tap_missing_bytes = handshake->missing_bytes;
     finding->mirror_duplicates = handshake->duplicates;
     finding->lost = handshake->lost;
+    finding->lost.tap_to_server = added(finding->lost.tap_to_server, handshake->syns_again[SS_CLIENT]);
+    finding->lost.tap_to_client = added(finding->lost.tap_to_client, handshake->syns_again[SS_SERVER]);
     finding->still_open = is_open;
     finding->is_tls = ss_handshake_is_tls(handshake);
     finding->tls = handshake->hello;

@@ -46,10 +46,11 @@ struct ss_handshake {
     bool reported_open; /* a finding was given while it was still open */
     uint8_t outcome;    /* enum ss_outcome, SS_OUTCOME_COUNT while open */
     uint8_t alert;
-    uint8_t encrypted_records;  /* encrypted records of the server since its hello, saturating */
-    int64_t base_ns;            /* UTC of the first packet; all other times are relative to it */
-    int64_t last_ns;            /* newest packet */
-    int64_t ended_ns;           /* when outcome was set */
+    uint8_t encrypted_records; /* encrypted records of the server since its hello, saturating */
+    int64_t base_ns;           /* UTC of the first packet; all other times are relative to it */
+    int64_t last_ns;           /* newest packet */
+    int64_t ended_ns;          /* when outcome was set */
+    uint8_t syns_again[2]; /* SYNs and SYN-ACKs of each side that were sent again before anybody answered */
     int64_t syn_ns, syn_ack_ns; /* newest of each, for their retransmissions */
     int64_t early_ack_ns;       /* of a client's acknowledgement shown before the SYN-ACK, and */
     uint32_t early_ack;         /* its number */

@@ -79,8 +79,8 @@ static inline bool ss_span_u32(struct ss_span *span, uint32_t *ret_value)
 {
     if (ss_span_left(span) < 4)
         return false;
-    *ret_value = (uint32_t)span->at[0] << 24 | (uint32_t)span->at[1] << 16 | (uint32_t)span->at[2] << 8 |
-                 span->at[3];
+    *ret_value =
+        (uint32_t)span->at[0] << 24 | (uint32_t)span->at[1] << 16 | (uint32_t)span->at[2] << 8 | span->at[3];
     span->at += 4;
     return true;
 }

@@ -3,9 +3,10 @@
 
 /* One JSON file to a struct, by tables; see docs/config.md for the keys.
  *
- * Every error is found, not only the first, and says where it is (file, line and column, or the JSON path), what
- * was found and what is wanted. Unknown keys are errors. The tables (lib/tables/config.def) hold each key's path, type,
- * default, range and a line for people; the documentation and the JSON schema come from the same rows.
+ * Every error is found, not only the first, and says where it is (file, line and column, or the JSON path),
+ * what was found and what is wanted. Unknown keys are errors. The tables (lib/tables/config.def) hold each
+ * key's path, type, default, range and a line for people; the documentation and the JSON schema come from the
+ * same rows.
  */
 
 #include "base/ip.h"
@@ -31,17 +32,27 @@ struct ss_config_port {
     enum ss_port_driver driver;
 };
 
-enum ss_journal_format { SS_FORMAT_HAPROXY, SS_FORMAT_ENVOY, SS_FORMAT_NGINX, SS_FORMAT_CADDY, SS_FORMAT_TRAEFIK,
-                         SS_FORMAT_TRACING, SS_FORMAT_REGEX, SS_FORMAT_JSON, SS_FORMAT_FIELDS, SS_FORMAT_COUNT };
+enum ss_journal_format {
+    SS_FORMAT_HAPROXY,
+    SS_FORMAT_ENVOY,
+    SS_FORMAT_NGINX,
+    SS_FORMAT_CADDY,
+    SS_FORMAT_TRAEFIK,
+    SS_FORMAT_TRACING,
+    SS_FORMAT_REGEX,
+    SS_FORMAT_JSON,
+    SS_FORMAT_FIELDS,
+    SS_FORMAT_COUNT
+};
 
 /* What a format takes out of an entry. */
 enum ss_journal_key {
-    SS_KEY_CLIENT,      /* ip:port */
+    SS_KEY_CLIENT, /* ip:port */
     SS_KEY_CLIENT_IP,
     SS_KEY_CLIENT_PORT,
     SS_KEY_SERVER_IP,
     SS_KEY_SERVER_PORT,
-    SS_KEY_DURATION,    /* with its unit in the text */
+    SS_KEY_DURATION, /* with its unit in the text */
     SS_KEY_DURATION_S,
     SS_KEY_DURATION_MS,
     SS_KEY_DURATION_US,
@@ -54,8 +65,9 @@ struct ss_config_journal {
     char *directory;
     char **matches; /* FIELD=value, NULL-terminated */
     enum ss_journal_format format;
-    char *regex;                    /* FORMAT_REGEX */
-    char *pointers[SS_KEY_COUNT];   /* FORMAT_JSON: JSON pointers (RFC 6901); FORMAT_FIELDS: field names; NULL: not given */
+    char *regex;                  /* FORMAT_REGEX */
+    char *pointers[SS_KEY_COUNT]; /* FORMAT_JSON: JSON pointers (RFC 6901); FORMAT_FIELDS: field names; NULL:
+                                     not given */
     int64_t min_duration_ns;
     int64_t slack_ns;
     int64_t hold_ns;
@@ -82,7 +94,7 @@ struct ss_config {
     uint64_t per_flow_bytes;
     uint64_t recent_bytes;
     uint32_t snaplen;
-    uint32_t flows_max;        /* in all */
+    uint32_t flows_max; /* in all */
 
     bool any_port;
     uint8_t tls_ports[65536 / 8];
@@ -106,19 +118,22 @@ struct ss_config_errors {
     size_t count;
 };
 
-/* Reads and checks path. 0 and *ret_config, with no errors; -EINVAL with errors in *ret_errors (also for an unreadable file). The caller frees both. */
+/* Reads and checks path. 0 and *ret_config, with no errors; -EINVAL with errors in *ret_errors (also for an
+ * unreadable file). The caller frees both. */
 int ss_config_load(const char *path, struct ss_config **ret_config, struct ss_config_errors *ret_errors);
 
-/* The configuration of an empty file for slowshake read: tap middle, any port, no ports or lcores required, nothing exported. */
+/* The configuration of an empty file for slowshake read: tap middle, any port, no ports or lcores required,
+ * nothing exported. */
 struct ss_config *ss_config_default(void);
 
 void ss_config_free(struct ss_config *config);
 void ss_config_errors_free(struct ss_config_errors *errors);
 
-/* The effective configuration, defaults filled in, as JSON text with a final newline; the caller frees it. NULL: no memory. */
+/* The effective configuration, defaults filled in, as JSON text with a final newline; the caller frees it.
+ * NULL: no memory. */
 char *ss_config_print(const struct ss_config *config);
 
-/* The sections that differ between two configurations and cannot change at run time, each named ("ports", "history"...): up to max names
- * (static strings); returns how many there are. */
-size_t ss_config_fixed_changes(const struct ss_config *old_config, const struct ss_config *new_config, const char **ret_names,
-                               size_t max);
+/* The sections that differ between two configurations and cannot change at run time, each named ("ports",
+ * "history"...): up to max names (static strings); returns how many there are. */
+size_t ss_config_fixed_changes(const struct ss_config *old_config, const struct ss_config *new_config,
+                               const char **ret_names, size_t max);

@@ -20,9 +20,9 @@ enum ss_event_moment {
 
 struct ss_event {
     struct ss_endpoint client;
-    struct ss_endpoint server;  /* port 0 and ip zero where not logged */
+    struct ss_endpoint server; /* port 0 and ip zero where not logged */
     bool has_server;
-    int64_t time_ns;            /* the proxy's clock, UTC */
+    int64_t time_ns; /* the proxy's clock, UTC */
     enum ss_event_moment moment;
     int64_t time_resolution_ns; /* how coarse time_ns is: 1 ms for HAProxy's dates */
     int64_t duration_ns;        /* -1: not logged (or the proxy gave up) */

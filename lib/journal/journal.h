@@ -3,13 +3,13 @@
 
 /* Follows a journal directory and gives events. The only place that includes libsystemd's journal header.
  *
- * A directory may hold journals of several hosts whose entries arrive late and out of order: libsystemd skips what sorts
- * before the position it has reached, so each host has a handle of its own with a _HOSTNAME= match; new hosts are
- * found while following. The position of every host is kept in the cursor file, written after the events were
- * handled (at least once: joining and storing are idempotent).
+ * A directory may hold journals of several hosts whose entries arrive late and out of order: libsystemd skips
+ * what sorts before the position it has reached, so each host has a handle of its own with a _HOSTNAME=
+ * match; new hosts are found while following. The position of every host is kept in the cursor file, written
+ * after the events were handled (at least once: joining and storing are idempotent).
  *
- * Non-blocking: an fd to poll, and bounded work a call. One thread. A directory that cannot be read is an error, never
- * an empty journal.
+ * Non-blocking: an fd to poll, and bounded work a call. One thread. A directory that cannot be read is an
+ * error, never an empty journal.
  */
 
 #include "config/config.h"
@@ -19,27 +19,31 @@
 struct ss_journal;
 
 struct ss_journal_counters {
-    uint64_t entries;                          /* read, matching */
-    uint64_t results[SS_FORMAT_RESULT_COUNT];  /* entries = sum */
-    uint64_t suppressed;                       /* entries that journald itself dropped (its rate limit), as it announced */
+    uint64_t entries;                         /* read, matching */
+    uint64_t results[SS_FORMAT_RESULT_COUNT]; /* entries = sum */
+    uint64_t suppressed; /* entries that journald itself dropped (its rate limit), as it announced */
     uint64_t rotations;
     uint64_t errors;
     unsigned hosts;
 };
 
-/* Opens for following: from the cursors in config->cursor_file, else from now; or from_start: every entry there is. The directory may be a
- * single file, too, where from_start. 0; negative errno with a sentence in ret_why that names the directory and what to do. */
-int ss_journal_open(const struct ss_config_journal *config, unsigned source, bool from_start, struct ss_journal **ret_journal, char *ret_why,
-                    size_t why_bytes);
+/* Opens for following: from the cursors in config->cursor_file, else from now; or from_start: every entry
+ * there is. The directory may be a single file, too, where from_start. 0; negative errno with a sentence in
+ * ret_why that names the directory and what to do. */
+int ss_journal_open(const struct ss_config_journal *config, unsigned source, bool from_start,
+                    struct ss_journal **ret_journal, char *ret_why, size_t why_bytes);
 void ss_journal_close(struct ss_journal *journal);
 
-/* An epoll fd that is readable when something may have changed. Also call ss_journal_next at least twice a second: some file systems do not tell. */
+/* An epoll fd that is readable when something may have changed. Also call ss_journal_next at least twice a
+ * second: some file systems do not tell. */
 int ss_journal_fd(const struct ss_journal *journal);
 
-/* The next event: 1; 0: nothing more now (or the bound of work for this call was reached and fd stays readable); negative errno. */
+/* The next event: 1; 0: nothing more now (or the bound of work for this call was reached and fd stays
+ * readable); negative errno. */
 int ss_journal_next(struct ss_journal *journal, struct ss_event *ret_event);
 
-/* The events given so far were handled: write the cursors (hidden file, synced, renamed) if they moved. 0 or a negative errno. */
+/* The events given so far were handled: write the cursors (hidden file, synced, renamed) if they moved. 0 or
+ * a negative errno. */
 int ss_journal_save(struct ss_journal *journal);
 
 const struct ss_journal_counters *ss_journal_counters(const struct ss_journal *journal);

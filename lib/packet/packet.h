@@ -4,8 +4,9 @@
 /* The bytes of one frame to a decoded TCP segment.
  *
  * Ethernet, VLAN and QinQ, MPLS, PPPoE, GRE, ERSPAN, VXLAN, Geneve, IP-in-IP, IPv4, IPv6 with extension
- * headers, TCP. The innermost TCP segment is the packet's; what was around it is listed in encap. A decoder and
- * nothing else: it keeps no state, judges nothing, and points into the frame, which must outlive the result.
+ * headers, TCP. The innermost TCP segment is the packet's; what was around it is listed in encap. A decoder
+ * and nothing else: it keeps no state, judges nothing, and points into the frame, which must outlive the
+ * result.
  *
  * Lengths come from the IP header, so that Ethernet padding is not payload; a frame cut by a snap length
  * decodes as long as its headers are there, with payload_captured < payload_bytes.
@@ -60,9 +61,9 @@ struct ss_packet {
     uint32_t ts_echo;
     uint16_t window;
     uint16_t tcp_checksum;
-    uint16_t ip_id; /* IPv4 identification, 0 for IPv6 */
-    uint8_t ttl;    /* or hop limit */
-    uint8_t flags;  /* enum ss_tcp_flag, and the ECN bits */
+    uint16_t ip_id;      /* IPv4 identification, 0 for IPv6 */
+    uint8_t ttl;         /* or hop limit */
+    uint8_t flags;       /* enum ss_tcp_flag, and the ECN bits */
     bool has_timestamps; /* RFC 7323 option present */
 
     uint8_t encap_count;

@@ -79,7 +79,7 @@ const char *ss_tap_name(enum ss_tap tap);
 const char *ss_clock_source_name(enum ss_clock_source source);
 
 /* TLS names from the IANA registries; NULL where the number has none here. */
-const char *ss_tls_version_name(unsigned version);  /* 0x0304 -> "1.3" */
-const char *ss_tls_cipher_name(unsigned cipher);    /* 0x1301 -> "TLS_AES_128_GCM_SHA256" */
-const char *ss_tls_group_name(unsigned group);      /* 0x11ec -> "X25519MLKEM768" */
+const char *ss_tls_version_name(unsigned version);   /* 0x0304 -> "1.3" */
+const char *ss_tls_cipher_name(unsigned cipher);     /* 0x1301 -> "TLS_AES_128_GCM_SHA256" */
+const char *ss_tls_group_name(unsigned group);       /* 0x11ec -> "X25519MLKEM768" */
 const char *ss_tls_alert_name(unsigned description); /* 40 -> "handshake_failure" */

@@ -840,7 +840,29 @@ static void a_syn_sent_again_is_loss(void **state)
     assert_int_equal(finding->flags, SS_FLAG_HANDSHAKE);
     assert_int_equal(finding->verdict, SS_VERDICT_LOSS);
     assert_int_equal(finding->confidence, SS_CONFIDENCE_HIGH);
+    assert_int_equal(finding->client_retransmits, 2);
+    assert_int_equal(finding->lost.tap_to_server, 2);
     assert_int_equal(ss_analyzer_counters(played->analyzer)->flagged, 1);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_syn_ack_sent_again_before_the_ack_is_loss_and_no_round_trip(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    syn(tape, &c, 0);
+    syn_ack(tape, &c, 40);
+    syn_ack(tape, &c, SECOND);
+    ack(tape, &c, SS_CLIENT, SECOND + 100);
+    struct played *played = play(tape);
+    const struct ss_finding *finding = only_one(played);
+    assert_int_equal(finding->judged.share_ns[SS_SHARE_LOSS], US(SECOND - 40));
+    assert_int_equal(finding->server_retransmits, 1);
+    assert_int_equal(finding->lost.tap_to_client, 1);
+    assert_int_equal(finding->rtt_ns, SS_MARK_UNSEEN);
     close_player(played);
     free_tape(tape);
 }
@@ -1896,6 +1918,7 @@ int main(void)
         cmocka_unit_test(a_mirror_that_shows_everything_twice_changes_nothing),
         cmocka_unit_test(bytes_that_the_mirror_lost_blame_the_tap),
         cmocka_unit_test(a_syn_sent_again_is_loss),
+        cmocka_unit_test(a_syn_ack_sent_again_before_the_ack_is_loss_and_no_round_trip),
         cmocka_unit_test(a_segment_sent_again_is_loss_on_the_side_of_the_tap_where_it_happened),
         cmocka_unit_test(each_way_to_end_has_its_outcome),
         cmocka_unit_test(the_alert_that_ended_it_is_the_one_that_is_named),

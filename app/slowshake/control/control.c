@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "control/control.h"
+#include "base/units.h"
+#include "control/exports.h"
+#include "control/journals.h"
+#include "control/reload.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <rte_cycles.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_NS        (5 * SS_NS_PER_MS)
+#define CLOCK_NS       (100 * SS_NS_PER_MS)
+#define CLOCK_FIRST_NS (10 * SS_NS_PER_MS) /* in the first second */
+#define VIEW_NS        (200 * SS_NS_PER_MS)
+#define WATCH_NS       SS_NS_PER_S
+#define STOP_MAX_NS    (10 * SS_NS_PER_S) /* for finishing what is under way */
+#define STOP_LAST_NS                                                                                         \
+    (300 * SS_NS_PER_MS) /* for the last events: journald tells of them after up to 250 ms                   \
+                          */
+
+#define NEWS_BURST    64
+#define NEWS_A_TURN   1024 /* of each analyzer */
+#define EXPIRE_A_TURN 1024
+#define WAITING_MAX   65536 /* events that wait for their handshake */
+#define FLOWS_MIN     65536 /* handshakes that the join knows, at least and at most */
+#define FLOWS_MAX     (1u << 24)
+#define FLOW_BYTES    2048 /* of the history's handshakes tier, that the smallest connection takes */
+
+struct ss_control {
+    struct ss_appliance *appliance;
+    struct ss_join *join;
+    struct ss_exports *exports;
+    struct ss_journals *journals;
+    struct ss_reload *reload;
+    int signal_fd, tick_fd;
+    uint64_t events_taken; /* out of the journals */
+    int64_t started_ns, next_clock_ns, next_view_ns, next_watch_ns;
+    int64_t stop_ns;      /* when stopping ends at the latest; 0: not stopping */
+    int64_t last_call_ns; /* stopping: journals are read until then, and what is flagged may settle */
+    bool is_done;
+
+    struct ss_control_view view;
+    struct ss_control_view published;
+    struct ss_snapshot snapshot; /* of published */
+};
+
+static int64_t monotonic_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * SS_NS_PER_S + now.tv_nsec;
+}
+
+/* By the tap's clock. */
+static int64_t tap_now(const struct ss_control *control)
+{
+    struct ss_clock_line line = ss_clock_read(&control->appliance->clock);
+    return ss_clock_ns(&line, ss_clock_ticks());
+}
+
+/* ---- news and events ---- */
+
+static void take_news(struct ss_control *control, const struct ss_news *news, uint16_t analyzer,
+                      int64_t now_ns)
+{
+    struct ss_event event;
+
+    if (news->kind != SS_NEWS_JUDGED)
+        return;
+    struct ss_join_flow *flow = ss_join_add_flow(control->join, news, analyzer);
+    bool is_under_way = ss_exports_update(control->exports, flow);
+    /* What was written while it was open is written again, whatever became of it. */
+    if (!is_under_way && (news->flags != 0 || flow->exported))
+        ss_exports_flow(control->exports, flow, NULL, now_ns);
+    while (ss_join_take_waiting(control->join, flow, &event))
+        ss_exports_flow(control->exports, flow, &event, now_ns);
+}
+
+static void drain_news(struct ss_control *control, int64_t now_ns)
+{
+    for (unsigned i = 0; i < control->appliance->analyzer_count; i++) {
+        struct rte_ring *ring = control->appliance->analyzers[i]->news;
+        struct ss_news news[NEWS_BURST];
+        unsigned count = NEWS_BURST;
+        for (unsigned taken = 0; taken < NEWS_A_TURN && count == NEWS_BURST; taken += count) {
+            count = rte_ring_dequeue_burst_elem(ring, news, sizeof(news[0]), NEWS_BURST, NULL);
+            for (unsigned k = 0; k < count; k++)
+                take_news(control, &news[k], (uint16_t)i, now_ns);
+        }
+    }
+}
+
+static void take_event(struct ss_control *control, const struct ss_event *event, int64_t now_ns)
+{
+    struct ss_join_flow *flow;
+    enum ss_unmatched reason;
+
+    control->events_taken++;
+    switch (ss_join_add_event(control->join, event, tap_now(control), &flow, &reason)) {
+    case SS_JOIN_MATCHED:
+        ss_exports_flow(control->exports, flow, event, now_ns);
+        break;
+    case SS_JOIN_UNMATCHED:
+        ss_exports_unmatched(control->exports, event, reason);
+        break;
+    case SS_JOIN_WAITING:
+        break;
+    }
+}
+
+static void read_journals(struct ss_control *control, int64_t now_ns)
+{
+    struct ss_event event;
+
+    ss_journals_turn(control->journals, now_ns);
+    while (ss_journals_next(control->journals, now_ns, &event))
+        take_event(control, &event, now_ns);
+}
+
+/* Nothing new is taken any more, and nothing waits any longer. */
+static bool is_closing(const struct ss_control *control, int64_t now_ns)
+{
+    return control->stop_ns != 0 && now_ns >= control->last_call_ns;
+}
+
+/* Events that need not wait any longer; at the end, all. */
+static void expire(struct ss_control *control, int64_t now_ns)
+{
+    int64_t due_ns = is_closing(control, now_ns) ? SS_JOIN_FOREVER : tap_now(control);
+    struct ss_join_flow *flow;
+    enum ss_unmatched reason;
+    struct ss_event event;
+
+    for (unsigned i = 0; i < EXPIRE_A_TURN; i++) {
+        if (!ss_join_expire(control->join, due_ns, &event, &flow, &reason))
+            return;
+        if (flow != NULL)
+            ss_exports_flow(control->exports, flow, &event, now_ns);
+        else
+            ss_exports_unmatched(control->exports, &event, reason);
+    }
+}
+
+/* Whether all events that were read are on disk, or counted as not written. */
+static bool is_settled(const struct ss_control *control)
+{
+    struct ss_writer_view writer;
+
+    ss_writer_view(control->appliance->writer, &writer);
+    return control->events_taken == writer.events_durable + writer.events_failed +
+                                        ss_exports_counters(control->exports)->events_settled;
+}
+
+static void save_cursors(struct ss_control *control)
+{
+    if (is_settled(control))
+        ss_journals_save(control->journals);
+}
+
+/* ---- the view ---- */
+
+static double rate_error_ppm(const struct ss_clock *clock)
+{
+    return (1e9 / clock->ns_per_tick / (double)rte_get_tsc_hz() - 1) * 1e6;
+}
+
+static void publish(struct ss_control *control)
+{
+    const struct ss_exports_counters *exports = ss_exports_counters(control->exports);
+    struct ss_control_view *view = &control->view;
+    const struct ss_clock *clock = &control->appliance->clock;
+
+    view->join = *ss_join_counters(control->join);
+    view->host_count = (unsigned)ss_join_hosts(control->join, view->hosts, SS_CONTROL_HOSTS);
+    view->flagged = exports->flagged;
+    view->exports_asked = exports->asked;
+    view->exports_done = exports->done;
+    view->exports_gone = exports->gone;
+    view->exports_refused = exports->refused;
+    view->clock_steps = clock->steps;
+    view->clock_error_ns = ss_clock_read(clock).error_ns;
+    view->clock_ppm = rate_error_ppm(clock);
+    ss_journals_show(control->journals, view);
+    ss_reload_show(control->reload, view);
+    ss_snapshot_write(&control->snapshot, view);
+}
+
+void ss_control_view(const struct ss_control *control, struct ss_control_view *ret_view)
+{
+    ss_snapshot_read(&control->snapshot, ret_view);
+}
+
+char *ss_control_config(struct ss_control *control)
+{
+    return ss_reload_text(control->reload);
+}
+
+void ss_control_journal_directory(struct ss_control *control, unsigned i, char *ret_text, size_t bytes)
+{
+    ss_reload_journal_directory(control->reload, i, ret_text, bytes);
+}
+
+/* ---- the loop ---- */
+
+static void calibrate(struct ss_control *control, int64_t now_ns)
+{
+    uint64_t tsc;
+    int64_t utc_ns;
+    uint32_t width_ns;
+
+    ss_clock_sample(&tsc, &utc_ns, &width_ns);
+    ss_clock_calibrate(&control->appliance->clock, tsc, utc_ns, width_ns);
+    control->next_clock_ns =
+        now_ns + (now_ns - control->started_ns < SS_NS_PER_S ? CLOCK_FIRST_NS : CLOCK_NS);
+}
+
+static void watch(struct ss_control *control, int64_t now_ns)
+{
+    struct ss_appliance *appliance = control->appliance;
+
+    for (unsigned i = 0; i < appliance->port_count; i++)
+        ss_port_watch(&appliance->ports[i], appliance->mbufs);
+    save_cursors(control);
+    control->next_watch_ns = now_ns + WATCH_NS;
+}
+
+static bool has_news(const struct ss_control *control)
+{
+    for (unsigned i = 0; i < control->appliance->analyzer_count; i++) {
+        if (!rte_ring_empty(control->appliance->analyzers[i]->news))
+            return true;
+    }
+    return false;
+}
+
+/* All that was flagged is on disk, or there is no more time for it. */
+static bool is_finished(const struct ss_control *control, int64_t now_ns)
+{
+    if (now_ns >= control->stop_ns) {
+        fprintf(stderr, "slowshake: stopped before everything was written\n");
+        return true;
+    }
+    return !has_news(control) && ss_exports_is_idle(control->exports) && is_settled(control);
+}
+
+static void tick(struct ss_control *control)
+{
+    int64_t now_ns = monotonic_now();
+    bool closing = is_closing(control, now_ns);
+
+    if (now_ns >= control->next_clock_ns)
+        calibrate(control, now_ns);
+    drain_news(control, now_ns);
+    if (!closing)
+        read_journals(control, now_ns);
+    expire(control, now_ns);
+    ss_exports_turn(control->exports, now_ns, closing);
+    ss_reload_turn(control->reload, now_ns);
+    if (now_ns >= control->next_view_ns) {
+        publish(control);
+        control->next_view_ns = now_ns + VIEW_NS;
+    }
+    if (now_ns >= control->next_watch_ns)
+        watch(control, now_ns);
+    if (closing && is_finished(control, now_ns))
+        control->is_done = true;
+}
+
+static void take_signals(struct ss_control *control)
+{
+    struct signalfd_siginfo signal;
+
+    while (read(control->signal_fd, &signal, sizeof(signal)) == (ssize_t)sizeof(signal)) {
+        if (signal.ssi_signo == SIGHUP) {
+            if (control->stop_ns == 0)
+                ss_reload_ask(control->reload, monotonic_now());
+        } else if (control->stop_ns == 0) {
+            control->stop_ns = monotonic_now() + STOP_MAX_NS;
+            control->last_call_ns = control->stop_ns - STOP_MAX_NS + STOP_LAST_NS;
+        } else {
+            control->is_done = true; /* asked twice: at once */
+        }
+    }
+}
+
+void ss_control_run(struct ss_control *control)
+{
+    struct pollfd polled[] = {{.fd = control->signal_fd, .events = POLLIN},
+                              {.fd = control->tick_fd, .events = POLLIN}};
+    uint64_t ticks;
+
+    control->started_ns = monotonic_now();
+    while (!control->is_done) {
+        if (poll(polled, 2, -1) < 0 && errno != EINTR)
+            break;
+        take_signals(control);
+        if (read(control->tick_fd, &ticks, sizeof(ticks)) == (ssize_t)sizeof(ticks))
+            tick(control);
+    }
+    save_cursors(control);
+    publish(control);
+    atomic_store_explicit(&control->appliance->stop, true, memory_order_release);
+}
+
+/* ---- life ---- */
+
+/* As many handshakes as the history can hold: for others an event comes too late anyway. */
+static size_t flows_max(const struct ss_config *config)
+{
+    uint64_t flows = config->handshakes_bytes / FLOW_BYTES;
+    return flows < FLOWS_MIN ? FLOWS_MIN : flows > FLOWS_MAX ? FLOWS_MAX : (size_t)flows;
+}
+
+static int open_descriptors(struct ss_control *control)
+{
+    const struct itimerspec every = {.it_interval.tv_nsec = TICK_NS, .it_value.tv_nsec = TICK_NS};
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    control->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    control->tick_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (control->signal_fd < 0 || control->tick_fd < 0 ||
+        timerfd_settime(control->tick_fd, 0, &every, NULL) != 0)
+        return -errno;
+    return 0;
+}
+
+static int open_all(struct ss_control *control, char *ret_why, size_t why_bytes)
+{
+    struct ss_appliance *appliance = control->appliance;
+    int error = open_descriptors(control);
+
+    if (error == 0)
+        error = ss_join_create(flows_max(appliance->config), WAITING_MAX, &control->join);
+    if (error == 0)
+        control->exports = ss_exports_create(appliance, control->join);
+    if (error != 0 || control->exports == NULL) {
+        snprintf(ret_why, why_bytes, "the control loop cannot start: out of memory or descriptors");
+        return error != 0 ? error : -ENOMEM;
+    }
+    error = ss_journals_open(appliance->config, &control->journals, ret_why, why_bytes);
+    if (error != 0)
+        return error;
+    control->reload = ss_reload_create(appliance, control->journals, control->join);
+    if (control->reload == NULL)
+        snprintf(ret_why, why_bytes, "the control loop cannot start: out of memory");
+    return control->reload != NULL ? 0 : -ENOMEM;
+}
+
+int ss_control_create(struct ss_appliance *appliance, struct ss_control **ret_control, char *ret_why,
+                      size_t why_bytes)
+{
+    struct ss_control *control = calloc(1, sizeof(*control));
+
+    if (control == NULL) {
+        snprintf(ret_why, why_bytes, "the control loop cannot start: out of memory");
+        return -ENOMEM;
+    }
+    control->appliance = appliance;
+    control->signal_fd = control->tick_fd = -1;
+    ss_snapshot_init(&control->snapshot, &control->published, sizeof(control->published));
+    int error = open_all(control, ret_why, why_bytes);
+    if (error != 0) {
+        ss_control_free(control);
+        return error;
+    }
+    publish(control);
+    *ret_control = control;
+    return 0;
+}
+
+void ss_control_free(struct ss_control *control)
+{
+    if (control == NULL)
+        return;
+    ss_reload_free(control->reload);
+    ss_journals_close(control->journals);
+    ss_exports_free(control->exports);
+    ss_join_free(control->join);
+    if (control->signal_fd >= 0)
+        close(control->signal_fd);
+    if (control->tick_fd >= 0)
+        close(control->tick_fd);
+    free(control);
+}

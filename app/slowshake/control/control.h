@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* The control loop, on the main lcore: news and export blocks from the analyzers, events from the journals,
+ * their join, what is to be written and when, calibration of the clock, watching ports, signals, reload.
+ *
+ * Never blocks: journals are polled, files belong to the writer thread. A flagged flow is asked for
+ * SS_CONTROL_SETTLE_NS after its handshake was judged, so that what follows it (and mostly the proxy's
+ * report) is in the same record; a report that comes later makes a further revision.
+ */
+
+#include "appliance.h"
+#include "join/join.h"
+#include "journal/journal.h"
+
+#define SS_CONTROL_SETTLE_NS (1000 * 1000000LL)
+#define SS_CONTROL_HOSTS     64 /* proxy hosts that are shown */
+
+struct ss_control_view {
+    struct ss_join_counters join;
+    struct ss_journal_counters journals[SS_JOURNALS_MAX];
+    unsigned journal_count;
+    char journal_errors[SS_JOURNALS_MAX][160]; /* "" while well */
+    struct ss_join_host hosts[SS_CONTROL_HOSTS];
+    unsigned host_count; /* in all: more than are in hosts, perhaps */
+    uint64_t flagged;    /* flows flagged, by wire or proxy */
+    uint64_t exports_asked, exports_done, exports_gone, exports_refused;
+    uint64_t clock_steps;
+    uint32_t clock_error_ns;
+    double clock_ppm; /* measured counter rate against the rate that DPDK reports */
+    uint64_t reloads, reload_errors;
+};
+
+struct ss_control;
+
+/* Opens the journals and starts to listen for signals, which the caller has blocked. 0; -errno with a
+ * sentence. */
+int ss_control_create(struct ss_appliance *appliance, struct ss_control **ret_control, char *ret_why,
+                      size_t why_bytes);
+/* Until SIGTERM or SIGINT; then finishes what is under way, a few seconds at most, and sets appliance->stop.
+ */
+void ss_control_run(struct ss_control *control);
+/* NULL: nothing to do. The writer must have ended. */
+void ss_control_free(struct ss_control *control);
+
+/* Any thread. */
+void ss_control_view(const struct ss_control *control, struct ss_control_view *ret_view);
+/* The configuration in effect as JSON text, which the caller frees; NULL: no memory. Any thread. */
+char *ss_control_config(struct ss_control *control);
+/* Directory of the i-th journal, cut to the room there is; "" where there is none. Any thread. */
+void ss_control_journal_directory(struct ss_control *control, unsigned i, char *ret_text, size_t bytes);

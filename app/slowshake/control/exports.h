@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* What is to be written, and when: from a flagged flow to the job in the writer's ring.
+ *
+ *   flagged ─> settling ──SS_CONTROL_SETTLE_NS──> asked (its analyzer copies) ─> ready ─> writer
+ *
+ * A flow is under way once: what comes meanwhile joins its record, what comes later makes a further revision.
+ * Everything is bounded: flows under way, those asked for at once, the bytes of one flow (its newest packets
+ * are left out then) and of all together. What finds no room is refused and counted.
+ *
+ * Control lcore only. Time is CLOCK_MONOTONIC.
+ */
+
+#include "appliance.h"
+#include "join/join.h"
+
+#define SS_EXPORTS_MAX        16384                /* under way */
+#define SS_EXPORTS_ASKED      32                   /* asked for at once */
+#define SS_EXPORTS_HELD_BYTES (256u * 1024 * 1024) /* no more is asked for while this much is held */
+
+struct ss_exports_counters {
+    uint64_t flagged; /* flows */
+    uint64_t asked, done, gone;
+    uint64_t refused;        /* found no room or no memory */
+    uint64_t events_settled; /* events that no job of the writer counts: nothing new in them, or refused */
+};
+
+struct ss_exports;
+
+/* NULL: no memory. */
+struct ss_exports *ss_exports_create(struct ss_appliance *appliance, struct ss_join *join);
+void ss_exports_free(struct ss_exports *exports);
+
+/* The flow is to be written: it was flagged, judged again after it had been, or an event (else NULL) is about
+ * it. */
+void ss_exports_flow(struct ss_exports *exports, struct ss_join_flow *flow, const struct ss_event *event,
+                     int64_t now_ns);
+
+/* The flow was judged again: if it is under way, it is written as it is now. False: it is not. */
+bool ss_exports_update(struct ss_exports *exports, const struct ss_join_flow *flow);
+
+/* An event that found no flow is to be written. */
+void ss_exports_unmatched(struct ss_exports *exports, const struct ss_event *event, enum ss_unmatched reason);
+
+/* Takes what the analyzers gave, asks for what is due (at_once: everything), gives to the writer. Bounded
+ * work. */
+void ss_exports_turn(struct ss_exports *exports, int64_t now_ns, bool at_once);
+
+/* Nothing is under way. */
+bool ss_exports_is_idle(const struct ss_exports *exports);
+const struct ss_exports_counters *ss_exports_counters(const struct ss_exports *exports);

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* The latest events of handshakes that were written while they were still open: when such a handshake is
+ * judged again, its next record needs what the proxy said once more. The oldest give way. */
+
+#include "join/join.h"
+
+#define SS_KEPT_EVENTS 64
+
+struct ss_kept {
+    struct {
+        const struct ss_join_flow *flow; /* its slot, which with its start is its identity; NULL: not used */
+        int64_t start_ns;
+        struct ss_event event;
+    } entries[SS_KEPT_EVENTS];
+    unsigned next;
+};
+
+void ss_kept_put(struct ss_kept *kept, const struct ss_join_flow *flow, int64_t start_ns,
+                 const struct ss_event *event);
+/* NULL: not kept, or no more. */
+const struct ss_event *ss_kept_find(const struct ss_kept *kept, const struct ss_join_flow *flow,
+                                    int64_t start_ns);

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/* slowshake read: the command line, and capture files through the analyzers. */
+
+#include "read/read.h"
+
+#include "capture/capture.h"
+#include "config/config.h"
+#include "flow/key.h"
+#include "packet/packet.h"
+#include "read/results.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EXIT_USAGE     2
+#define FIXED_SEED     0x5106571a4eULL /* the same output each time */
+#define HISTORY_MOST   (1ULL << 30)    /* of each tier, where the configuration names none */
+#define PROGRESS_BYTES (64u << 20)     /* how often progress is shown */
+
+struct reader {
+    struct ss_read_options options;
+    struct ss_config *config;
+    struct ss_analyzer **analyzers;
+    unsigned analyzer_count;
+    int64_t last_ns;
+    struct ss_results *results;
+    bool failed;
+};
+
+static const char usage_text[] =
+    "usage: slowshake read [-c FILE] [--all] [--json] [--journal DIR|FILE]... [--out DIR] CAPTURE...\n"
+    "  CAPTURE         pcap or pcapng; - is standard input\n"
+    "  -c FILE         thresholds, ports, journal formats as the appliance's; without it every TCP port is "
+    "looked at\n"
+    "  --all           every handshake, not only the flagged ones\n"
+    "  --json          one record a line\n"
+    "  --journal PATH  join with the journal in this directory or file (several may be given)\n"
+    "  --out DIR       write pcapng files and records of flagged handshakes there\n";
+
+static int parse_options(int argc, char **argv, struct ss_read_options *options)
+{
+    enum { OPTION_ALL = 1, OPTION_JSON, OPTION_JOURNAL, OPTION_OUT, OPTION_HELP };
+    static const struct option known[] = {{"config", required_argument, NULL, 'c'},
+                                          {"all", no_argument, NULL, OPTION_ALL},
+                                          {"json", no_argument, NULL, OPTION_JSON},
+                                          {"journal", required_argument, NULL, OPTION_JOURNAL},
+                                          {"out", required_argument, NULL, OPTION_OUT},
+                                          {"help", no_argument, NULL, OPTION_HELP},
+                                          {NULL, 0, NULL, 0}};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            options->config = optarg;
+            break;
+        case OPTION_ALL:
+            options->all = true;
+            break;
+        case OPTION_JSON:
+            options->json = true;
+            break;
+        case OPTION_JOURNAL:
+            if (options->journal_count == SS_JOURNALS_MAX) {
+                fprintf(stderr, "slowshake read: at most %d journals\n", SS_JOURNALS_MAX);
+                return EXIT_USAGE;
+            }
+            options->journals[options->journal_count++] = optarg;
+            break;
+        case OPTION_OUT:
+            options->out = optarg;
+            break;
+        case 'h':
+        case OPTION_HELP:
+            fputs(usage_text, stdout);
+            exit(0);
+        default:
+            fputs(usage_text, stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (optind == argc) {
+        fprintf(stderr, "slowshake read: no capture file given\n%s", usage_text);
+        return EXIT_USAGE;
+    }
+    options->captures = argv + optind;
+    options->capture_count = argc - optind;
+    return 0;
+}
+
+static int load_config(struct reader *reader)
+{
+    struct ss_config_errors errors;
+
+    if (reader->options.config == NULL) {
+        reader->config = ss_config_default();
+        return reader->config != NULL ? 0 : EXIT_FAILURE;
+    }
+    if (ss_config_load(reader->options.config, &reader->config, &errors) == 0)
+        return 0;
+    for (size_t i = 0; i < errors.count; i++)
+        fprintf(stderr, "%s\n", errors.lines[i]);
+    ss_config_errors_free(&errors);
+    return EXIT_USAGE;
+}
+
+/* Without a configuration the history is as large as the files, so that nothing of them is overwritten. */
+static void size_history(struct reader *reader)
+{
+    uint64_t bytes = 0;
+    struct stat about;
+
+    if (reader->options.config != NULL)
+        return;
+    for (int i = 0; i < reader->options.capture_count; i++) {
+        if (stat(reader->options.captures[i], &about) == 0 && S_ISREG(about.st_mode))
+            bytes += (uint64_t)about.st_size * 4;
+    }
+    if (bytes > HISTORY_MOST)
+        bytes = HISTORY_MOST;
+    if (bytes > reader->config->handshakes_bytes)
+        reader->config->handshakes_bytes = reader->config->recent_bytes = bytes & ~(uint64_t)63;
+}
+
+static struct ss_analyzer *make_analyzer(const struct ss_config *config, unsigned count)
+{
+    struct ss_analyzer_config wanted = {.ports = config->any_port ? NULL : config->tls_ports,
+                                        .slow = config->slow,
+                                        .tap = config->tap,
+                                        .clock = SS_CLOCK_FILE,
+                                        .flows_max = config->flows_max / count,
+                                        .per_flow_bytes = (uint32_t)config->per_flow_bytes,
+                                        .handshakes_bytes = config->handshakes_bytes / count & ~(uint64_t)63,
+                                        .recent_bytes = config->recent_bytes / count & ~(uint64_t)63,
+                                        .snaplen = config->snaplen,
+                                        .hash_seed = FIXED_SEED};
+    void *memory = mmap(NULL, ss_analyzer_bytes(&wanted), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : ss_analyzer_create(&wanted, memory);
+}
+
+static int make_analyzers(struct reader *reader)
+{
+    unsigned count = reader->config->analyzer_count > 0 ? reader->config->analyzer_count : 1;
+
+    size_history(reader);
+    reader->analyzers = calloc(count, sizeof(struct ss_analyzer *));
+    if (reader->analyzers == NULL)
+        return EXIT_FAILURE;
+    for (unsigned i = 0; i < count; i++) {
+        reader->analyzers[i] = make_analyzer(reader->config, count);
+        if (reader->analyzers[i] == NULL) {
+            fprintf(stderr, "slowshake read: no memory for the history: %s\n", strerror(errno));
+            return EXIT_FAILURE;
+        }
+    }
+    reader->analyzer_count = count;
+    return 0;
+}
+
+static void drain(struct reader *reader, unsigned index)
+{
+    struct ss_news news;
+
+    while (ss_analyzer_next(reader->analyzers[index], &news)) {
+        if (!ss_results_add(reader->results, &news, reader->analyzers[index])) {
+            fprintf(stderr, "slowshake read: no memory for the results\n");
+            exit(EXIT_FAILURE);
+        }
+    }
+}
+
+/* The analyzer of a frame's connection, as the rx lcores choose it. */
+static unsigned analyzer_of(const struct reader *reader, const struct ss_frame *frame)
+{
+    struct ss_packet packet;
+    bool from_first;
+
+    if (reader->analyzer_count == 1 || ss_packet_decode(frame, &packet) != SS_REFUSED_NOTHING)
+        return 0;
+    struct ss_flow_key key = ss_flow_key_of(&packet, &from_first);
+    return ss_flow_worker(ss_flow_hash(&key, FIXED_SEED), reader->analyzer_count);
+}
+
+/* Runs of frames of one analyzer, in the order of the file. */
+static void feed(struct reader *reader, const struct ss_frame *frames, unsigned count)
+{
+    unsigned from = 0;
+
+    while (from < count) {
+        unsigned index = analyzer_of(reader, &frames[from]), to = from;
+        do {
+            if (frames[to].time_ns > reader->last_ns)
+                reader->last_ns = frames[to].time_ns;
+            to++;
+        } while (to < count && (reader->analyzer_count == 1 || analyzer_of(reader, &frames[to]) == index));
+        ss_analyzer_feed(reader->analyzers[index], frames + from, to - from);
+        drain(reader, index);
+        from = to;
+    }
+}
+
+static void show_progress(const char *name, uint64_t at, uint64_t size)
+{
+    if (size > 0)
+        fprintf(stderr, "\r%s: %" PRIu64 " %% ", name, at * 100 / size);
+    else
+        fprintf(stderr, "\r%s: %" PRIu64 " MiB ", name, at >> 20);
+}
+
+static uint64_t file_bytes(int fd)
+{
+    struct stat about;
+    return fstat(fd, &about) == 0 && S_ISREG(about.st_mode) ? (uint64_t)about.st_size : 0;
+}
+
+static void read_frames(struct reader *reader, const char *name, struct ss_capture *capture, uint64_t size)
+{
+    bool is_terminal = isatty(STDERR_FILENO);
+    uint64_t shown = 0;
+    struct ss_frame frames[SS_BURST_MAX];
+    unsigned count;
+    enum ss_capture_result result;
+
+    while ((result = ss_capture_burst(capture, frames, SS_BURST_MAX, &count)) == SS_CAPTURE_FRAME) {
+        feed(reader, frames, count);
+        if (is_terminal && ss_capture_position(capture) - shown > PROGRESS_BYTES) {
+            shown = ss_capture_position(capture);
+            show_progress(name, shown, size);
+        }
+    }
+    if (shown > 0)
+        fputs("\r\033[K", stderr);
+    if (result == SS_CAPTURE_CUT)
+        fprintf(stderr, "slowshake read: warning: %s: %s; read up to there\n", name,
+                ss_capture_error(capture));
+    if (result == SS_CAPTURE_BAD) {
+        fprintf(stderr, "slowshake read: %s: %s\n", name, ss_capture_error(capture));
+        reader->failed = true;
+    }
+}
+
+static void read_capture(struct reader *reader, const char *name)
+{
+    bool is_stdin = strcmp(name, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    struct ss_capture *capture;
+    const char *why;
+
+    if (fd < 0) {
+        fprintf(stderr, "slowshake read: %s: %s\n", name, strerror(errno));
+        reader->failed = true;
+        return;
+    }
+    int error = ss_capture_open(fd, &capture, &why);
+    if (error == 0) {
+        read_frames(reader, is_stdin ? "standard input" : name, capture, file_bytes(fd));
+        ss_capture_close(capture);
+    } else {
+        fprintf(stderr, "slowshake read: %s: %s\n", is_stdin ? "standard input" : name, why);
+        reader->failed = true;
+    }
+    if (!is_stdin)
+        close(fd);
+}
+
+/* All analyzers see the end of the files at the same time, so that it does not matter how many there are. */
+static void finish(struct reader *reader)
+{
+    for (unsigned i = 0; i < reader->analyzer_count; i++) {
+        bool more = true;
+        ss_analyzer_tick(reader->analyzers[i], reader->last_ns);
+        while (more) {
+            more = ss_analyzer_flush(reader->analyzers[i]);
+            drain(reader, i);
+        }
+    }
+}
+
+/* What could not be read is not silently left out of the results. */
+static void warn_of_refused(const struct reader *reader)
+{
+    for (unsigned reason = 0; reason < SS_REFUSED_COUNT; reason++) {
+        uint64_t packets = 0;
+        for (unsigned i = 0; i < reader->analyzer_count; i++)
+            packets += ss_analyzer_counters(reader->analyzers[i])->refused[reason];
+        if (packets > 0 && ss_refusal_class(reason) != SS_CLASS_NOT_TLS)
+            fprintf(stderr, "slowshake read: warning: %" PRIu64 " packets not looked at: %s\n", packets,
+                    ss_refusal_about(reason));
+    }
+}
+
+int ss_read_main(int argc, char **argv)
+{
+    struct reader reader = {0};
+    int status = parse_options(argc, argv, &reader.options);
+
+    if (status == 0)
+        status = load_config(&reader);
+    if (status == 0)
+        status = make_analyzers(&reader);
+    if (status == 0 && (reader.results = ss_results_create(&reader.options, reader.config)) == NULL)
+        status = EXIT_FAILURE;
+    if (status == 0) {
+        for (int i = 0; i < reader.options.capture_count; i++)
+            read_capture(&reader, reader.options.captures[i]);
+        finish(&reader);
+        warn_of_refused(&reader);
+        status = ss_results_show(reader.results);
+        if (reader.failed)
+            status = EXIT_FAILURE;
+    }
+    ss_results_free(reader.results);
+    ss_config_free(reader.config);
+    free(reader.analyzers);
+    return status;
+}

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "read/results.h"
+
+#include "base/units.h"
+#include "export/store.h"
+#include "join/join.h"
+#include "journal/journal.h"
+#include "read/origins.h"
+#include "read/table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAITING_MAX 16384 /* events that wait for their host's clock to be learned */
+
+/* News of one connection: judged (with a finding), judged again, ended. Merged by ss_results_show. */
+struct item {
+    struct ss_news news;
+    struct ss_analyzer *analyzer;
+    struct ss_finding *finding; /* NULL: only says that the connection ended */
+    struct ss_event *event;     /* the proxy's report; NULL: none */
+    size_t order;               /* of arrival */
+};
+
+struct ss_results {
+    const struct ss_read_options *options;
+    const struct ss_config *config;
+    struct item *items;
+    size_t count, room;
+    struct ss_join *join;
+    struct ss_origins *origins;
+    struct ss_store *store;
+    struct ss_pcapng_interface interfaces[1];
+    int status;
+};
+
+static unsigned journal_count(const struct ss_results *results)
+{
+    return results->options->journal_count;
+}
+
+struct ss_results *ss_results_create(const struct ss_read_options *options, const struct ss_config *config)
+{
+    struct ss_results *results = calloc(1, sizeof(*results));
+
+    if (results != NULL) {
+        results->options = options;
+        results->config = config;
+    }
+    return results;
+}
+
+void ss_results_free(struct ss_results *results)
+{
+    if (results == NULL)
+        return;
+    for (size_t i = 0; i < results->count; i++) {
+        free(results->items[i].finding);
+        free(results->items[i].event);
+    }
+    free(results->items);
+    ss_join_free(results->join);
+    ss_origins_free(results->origins);
+    ss_store_close(results->store);
+    free(results);
+}
+
+/* A handshake that may have to be shown: any that is flagged, or that a journal may yet flag. */
+static bool is_wanted(const struct ss_results *results, const struct ss_news *news)
+{
+    return news->is_tls && (news->flags != 0 || results->options->all || journal_count(results) > 0);
+}
+
+bool ss_results_add(struct ss_results *results, const struct ss_news *news, struct ss_analyzer *analyzer)
+{
+    struct item item = {.news = *news, .analyzer = analyzer, .order = results->count};
+
+    if (!is_wanted(results, news))
+        return true;
+    if (news->kind == SS_NEWS_JUDGED) {
+        const struct ss_finding *finding = ss_analyzer_finding(analyzer, news->note);
+        item.finding = finding == NULL ? NULL : malloc(sizeof(*finding));
+        if (item.finding == NULL)
+            return false;
+        *item.finding = *finding;
+    }
+    if (results->count == results->room) {
+        size_t room = results->room == 0 ? 1024 : results->room * 2;
+        struct item *items = realloc(results->items, room * sizeof(*items));
+        if (items == NULL)
+            return false;
+        results->items = items;
+        results->room = room;
+    }
+    results->items[results->count++] = item;
+    return true;
+}
+
+/* ---- in the order of their start */
+
+static int compare_connection(const struct ss_news *a, const struct ss_news *b)
+{
+    int order;
+
+    if (a->start_ns != b->start_ns)
+        return a->start_ns < b->start_ns ? -1 : 1;
+    if ((order = memcmp(&a->client.ip, &b->client.ip, sizeof(a->client.ip))) != 0)
+        return order;
+    if (a->client.port != b->client.port)
+        return a->client.port < b->client.port ? -1 : 1;
+    if ((order = memcmp(&a->server.ip, &b->server.ip, sizeof(a->server.ip))) != 0)
+        return order;
+    return (a->server.port > b->server.port) - (a->server.port < b->server.port);
+}
+
+static int compare_items(const void *left, const void *right)
+{
+    const struct item *a = left, *b = right;
+    int order = compare_connection(&a->news, &b->news);
+
+    return order != 0 ? order : (a->order > b->order) - (a->order < b->order);
+}
+
+/* One item a connection: its newest finding, and how many packets it had when it ended. */
+static void merge(struct ss_results *results)
+{
+    size_t kept = 0;
+
+    if (results->count == 0)
+        return;
+    qsort(results->items, results->count, sizeof(struct item), compare_items);
+    for (size_t i = 0; i < results->count; i++) {
+        struct item *item = &results->items[i];
+        struct item *last = kept > 0 ? &results->items[kept - 1] : NULL;
+        if (last == NULL || compare_connection(&last->news, &item->news) != 0) {
+            results->items[kept++] = *item;
+            continue;
+        }
+        if (item->finding != NULL) {
+            free(last->finding);
+            last->finding = item->finding;
+            last->news.flags = item->news.flags;
+        }
+        last->news.note = item->news.note;
+        last->news.packets = item->news.packets;
+    }
+    results->count = kept;
+}
+
+/* ---- joined with the journals */
+
+static void take_unmatched(struct ss_results *results, const struct ss_event *event, enum ss_unmatched reason)
+{
+    if (results->store != NULL &&
+        ss_store_unmatched(results->store, results->config->sensor, event, reason) != 0)
+        results->status = EXIT_FAILURE;
+}
+
+static void attach(struct ss_results *results, const struct ss_join_flow *flow, const struct ss_event *event)
+{
+    struct item key = {.news = flow->news};
+    size_t low = 0, high = results->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (compare_connection(&results->items[middle].news, &key.news) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    struct item *item = &results->items[low];
+    if (item->event == NULL && (item->event = malloc(sizeof(*event))) != NULL)
+        *item->event = *event;
+}
+
+/* A journal's settings: those that the configuration has for it, or HAProxy's lines. */
+static struct ss_config_journal settings_of(const struct ss_results *results, unsigned index)
+{
+    static char *no_matches[] = {NULL};
+    const struct ss_config *config = results->config;
+    struct ss_config_journal settings = {.matches = no_matches,
+                                         .format = SS_FORMAT_HAPROXY,
+                                         .slack_ns = 2 * SS_NS_PER_S,
+                                         .hold_ns = 30 * SS_NS_PER_S};
+
+    if (config->journal_count > 0)
+        settings = config->journals[index < config->journal_count ? index : config->journal_count - 1];
+    settings.directory = (char *)(uintptr_t)results->options->journals[index];
+    settings.cursor_file = NULL;
+    return settings;
+}
+
+static void take_events(struct ss_results *results, struct ss_journal *journal)
+{
+    struct ss_join_flow *flow;
+    enum ss_unmatched reason;
+    struct ss_event event;
+    unsigned empty = 0;
+    int got;
+
+    /* "Nothing more now" may only mean that one call has done enough work. */
+    while ((got = ss_journal_next(journal, &event)) >= 0 && empty < 2) {
+        if (got == 0) {
+            empty++;
+            continue;
+        }
+        empty = 0;
+        switch (ss_join_add_event(results->join, &event, event.logged_ns, &flow, &reason)) {
+        case SS_JOIN_MATCHED:
+            attach(results, flow, &event);
+            break;
+        case SS_JOIN_UNMATCHED:
+            take_unmatched(results, &event, reason);
+            break;
+        case SS_JOIN_WAITING:
+            break;
+        }
+    }
+}
+
+/* Events that wait for their host's clock to be learned: now it is, or never will be. */
+static void take_waiting(struct ss_results *results)
+{
+    struct ss_join_flow *flow;
+    enum ss_unmatched reason;
+    struct ss_event event;
+
+    while (ss_join_expire(results->join, SS_JOIN_FOREVER, &event, &flow, &reason)) {
+        if (flow != NULL)
+            attach(results, flow, &event);
+        else
+            take_unmatched(results, &event, reason);
+    }
+}
+
+static int read_journal(struct ss_results *results, unsigned index)
+{
+    struct ss_config_journal settings = settings_of(results, index);
+    struct ss_journal *journal;
+    char why[256];
+
+    ss_join_set_source(results->join, index, settings.slack_ns, settings.hold_ns);
+    if (ss_journal_open(&settings, index, true, &journal, why, sizeof(why)) != 0) {
+        fprintf(stderr, "slowshake read: %s\n", why);
+        return EXIT_FAILURE;
+    }
+    take_events(results, journal);
+    ss_journal_close(journal);
+    return 0;
+}
+
+static int join_journals(struct ss_results *results)
+{
+    if (journal_count(results) == 0)
+        return 0;
+    if (ss_join_create(results->count + 1, WAITING_MAX, &results->join) != 0) {
+        fprintf(stderr, "slowshake read: no memory for the join\n");
+        return EXIT_FAILURE;
+    }
+    for (size_t i = 0; i < results->count; i++)
+        ss_join_add_flow(results->join, &results->items[i].news, 0);
+    for (unsigned i = 0; i < journal_count(results); i++) {
+        if (read_journal(results, i) != 0)
+            return EXIT_FAILURE;
+    }
+    take_waiting(results);
+    return 0;
+}
+
+/* ---- shown and written */
+
+static int open_store(struct ss_results *results)
+{
+    struct ss_store_config wanted = {.directory = results->options->out,
+                                     .quota_bytes = results->config->quota_bytes,
+                                     .rate = UINT32_MAX, /* nothing else waits for the disk here */
+                                     .headers_only = results->config->headers_only,
+                                     .interfaces = results->interfaces,
+                                     .interface_count = 1};
+    char why[256];
+
+    if (results->options->out == NULL)
+        return 0;
+    results->interfaces[0] = (struct ss_pcapng_interface){
+        .name = "capture", .link = SS_LINK_ETHERNET, .snaplen = results->config->snaplen};
+    if (ss_store_open(&wanted, &results->store, why, sizeof(why)) == 0)
+        return 0;
+    fprintf(stderr, "slowshake read: %s\n", why);
+    return EXIT_FAILURE;
+}
+
+static void write_flow(struct ss_results *results, struct ss_record *record, struct item *item)
+{
+    struct ss_store_flow flow = {.record = *record};
+    struct ss_history_record *packets = calloc(item->news.packets + 1, sizeof(*packets));
+    struct ss_export_cursor cursor;
+
+    if (packets == NULL || !ss_export_begin(item->analyzer, item->news.note, &cursor)) {
+        free(packets);
+        packets = NULL;
+    } else {
+        while (flow.packet_count < item->news.packets &&
+               ss_export_next(item->analyzer, &cursor, &packets[flow.packet_count]))
+            flow.packet_count++;
+    }
+    flow.packets = packets;
+    flow.packets_missing = item->news.packets - flow.packet_count;
+    int error = ss_store_write(results->store, &flow, record->finding->start_ns);
+    if (error != 0) {
+        fprintf(stderr, "slowshake read: %s: %s\n", results->options->out, strerror(-error));
+        results->status = EXIT_FAILURE;
+    }
+    *record = flow.record;
+    free(packets);
+}
+
+static void show_item(struct ss_results *results, struct item *item, struct ss_table *table)
+{
+    struct ss_record record = {.finding = item->finding,
+                               .sensor = results->config->sensor,
+                               .event = item->event,
+                               .has_packets = true,
+                               .packets = item->news.packets};
+
+    if (results->origins != NULL)
+        record.origin = ss_origins_find(results->origins, &item->finding->client.ip);
+    if (item->event != NULL)
+        record.clock_offset_ns = ss_join_offset(results->join, item->event->host);
+    bool is_flagged = item->finding->flags != 0 || item->event != NULL;
+    if (is_flagged && results->store != NULL)
+        write_flow(results, &record, item);
+    if (!is_flagged && !results->options->all)
+        return;
+    if (!results->options->json) {
+        ss_table_row(table, &record);
+        return;
+    }
+    char *line = ss_record_json(&record);
+    if (line != NULL)
+        puts(line);
+    free(line);
+}
+
+int ss_results_show(struct ss_results *results)
+{
+    struct ss_table table = {.out = stdout};
+    int status;
+
+    merge(results);
+    if ((status = open_store(results)) != 0 || (status = join_journals(results)) != 0 ||
+        (status = ss_origins_of_config(results->config, &results->origins)) != 0)
+        return status;
+    for (size_t i = 0; i < results->count; i++)
+        show_item(results, &results->items[i], &table);
+    if (!results->options->json)
+        ss_table_end(&table, results->options->all);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "slowshake read: standard output: %s\n", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    return results->status;
+}

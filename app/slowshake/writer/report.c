@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "writer/report.h"
+#include "base/units.h"
+#include "journal/summary.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define NUMBER_BYTES 24
+#define FLAGS_BYTES  512
+
+static const char *number(int64_t value, char ret_text[NUMBER_BYTES])
+{
+    snprintf(ret_text, NUMBER_BYTES, "%" PRId64, value);
+    return ret_text;
+}
+
+/* Names separated by spaces. */
+static void list_flags(uint32_t flags, char ret_text[FLAGS_BYTES])
+{
+    size_t used = 0;
+
+    ret_text[0] = '\0';
+    for (unsigned i = 0; i < 32; i++) {
+        if ((flags >> i & 1) == 0)
+            continue;
+        const char *name = i < SS_PHASE_COUNT              ? ss_phase_name((enum ss_phase)i)
+                           : 1u << i == SS_FLAG_HANDSHAKE  ? "handshake"
+                           : 1u << i == SS_FLAG_UNFINISHED ? "unfinished"
+                                                           : "proxy";
+        int written = snprintf(ret_text + used, FLAGS_BYTES - used, "%s%s%s", used > 0 ? " " : "",
+                               i < SS_PHASE_COUNT ? "phase:" : "", name);
+        if (written < 0 || (size_t)written >= FLAGS_BYTES - used)
+            return;
+        used += (size_t)written;
+    }
+}
+
+static const char *text_or_none(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
+int ss_report_send(int fd, const struct ss_record *record, const struct ss_writer_flow *flow)
+{
+    char client[SS_ENDPOINT_TEXT_MAX], server[SS_ENDPOINT_TEXT_MAX], start[SS_TIME_TEXT_MAX];
+    char took[SS_DURATION_TEXT_MAX], duration[NUMBER_BYTES], proxy[NUMBER_BYTES], revision[NUMBER_BYTES];
+    char message[SS_WRITER_WHY_BYTES + 256], flags[FLAGS_BYTES];
+    const struct ss_event *event = record->event;
+
+    ss_endpoint_format(&flow->client, client);
+    ss_endpoint_format(&flow->server, server);
+    list_flags(record->finding->flags | (event != NULL ? SS_FLAG_PROXY : 0), flags);
+    snprintf(message, sizeof(message), "TLS handshake of %s with %s took %s, verdict %s: %s", client, server,
+             ss_duration_say(flow->duration_ns, took), ss_verdict_name(flow->verdict), flow->why);
+    const struct ss_summary_field fields[] = {
+        {"MESSAGE", message},
+        {"MESSAGE_ID", SS_REPORT_MESSAGE_ID},
+        {"PRIORITY", "5"},
+        {"SYSLOG_IDENTIFIER", "slowshake"},
+        {"SLOWSHAKE_ID", flow->id},
+        {"SLOWSHAKE_REVISION", flow->revision > 0 ? number(flow->revision, revision) : NULL},
+        {"SLOWSHAKE_SENSOR", record->sensor},
+        {"SLOWSHAKE_START", ss_time_format(flow->start_ns, start)},
+        {"SLOWSHAKE_CLIENT", client},
+        {"SLOWSHAKE_ORIGIN", record->origin},
+        {"SLOWSHAKE_SERVER", server},
+        {"SLOWSHAKE_SNI", text_or_none(flow->sni)},
+        {"SLOWSHAKE_OUTCOME", ss_outcome_name(flow->outcome)},
+        {"SLOWSHAKE_DURATION_NS", number(flow->duration_ns, duration)},
+        {"SLOWSHAKE_VERDICT", ss_verdict_name(flow->verdict)},
+        {"SLOWSHAKE_CONFIDENCE", ss_confidence_name(flow->confidence)},
+        {"SLOWSHAKE_WHY", flow->why},
+        {"SLOWSHAKE_FLAGGED_BY", flags},
+        {"SLOWSHAKE_PROXY_HOST", event != NULL ? text_or_none(event->host) : NULL},
+        {"SLOWSHAKE_PROXY_DURATION_NS", flow->proxy_ns >= 0 ? number(flow->proxy_ns, proxy) : NULL},
+        {"SLOWSHAKE_PCAPNG", record->pcapng},
+    };
+    return ss_summary_send(fd, SS_SUMMARY_SOCKET, fields, sizeof(fields) / sizeof(fields[0]));
+}
