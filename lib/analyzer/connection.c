@@ -135,9 +135,10 @@ void ss_connection_conclude(struct ss_analyzer *analyzer, struct ss_handshake *h
     if (handshake->outcome == SS_OUTCOME_COUNT)
         handshake->outcome = SS_OUTCOME_UNFINISHED;
     ss_news_judged(analyzer, handshake, until_ns);
-    flow->state = SS_FLOW_DONE;
     ss_handshake_release(handshake, &analyzer->pools);
     ss_pool_give(&analyzer->handshakes, flow->handshake);
+    flow->state = SS_FLOW_DONE;
+    flow->clock_error_ns = 0;
 }
 
 static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned i, enum ss_side side)
@@ -159,6 +160,12 @@ static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned
         ss_handshake_release(handshake, &analyzer->pools);
         ss_pool_give(&analyzer->handshakes, flow->handshake);
     }
+}
+
+static void note_clock_error(struct ss_flow *flow, const struct ss_frame *frame)
+{
+    if (flow->state == SS_FLOW_DONE && frame->clock_error_ns > flow->clock_error_ns)
+        flow->clock_error_ns = frame->clock_error_ns;
 }
 
 static void close_side(struct ss_flow *flow, const struct ss_packet *packet, enum ss_side side)
@@ -188,6 +195,8 @@ void ss_connection_packet(struct ss_analyzer *analyzer, unsigned i)
         analyzer->counters.refused[SS_REFUSED_NOT_TLS]++;
     } else {
         analyzer->counters.analyzed_packets++;
+        note_clock_error(flow, burst->frame[i]);
+        note_clock_error(flow, frame);
         keep(analyzer, flow, frame);
     }
     close_side(flow, packet, side);

@@ -17,11 +17,13 @@ static const struct ss_flow *living_flow(const struct ss_analyzer *analyzer, con
 
 bool ss_export_begin(struct ss_analyzer *analyzer, uint64_t at, struct ss_export_cursor *ret_cursor)
 {
-    const struct ss_note *note = ss_history_note(&analyzer->kept, at, sizeof(*note));
+    struct ss_note *note = ss_history_note(&analyzer->kept, at, sizeof(*note));
 
     if (note == NULL)
         return false;
     const struct ss_flow *flow = living_flow(analyzer, note);
+    if (flow != NULL)
+        ss_note_clock_error(note, flow);
     if (flow != NULL)
         *ret_cursor = (struct ss_export_cursor){
             .handshakes_at = flow->handshakes_at, .recent_at = flow->recent_at, .packets = flow->packets};

@@ -143,6 +143,13 @@ void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *han
     tell(analyzer, flow, &note->finding, SS_NEWS_JUDGED);
 }
 
+/* Packets after the handshake count too: the record bounds them all. */
+void ss_note_clock_error(struct ss_note *note, const struct ss_flow *flow)
+{
+    if (flow->state == SS_FLOW_DONE && flow->clock_error_ns > note->finding.clock_error_ns)
+        note->finding.clock_error_ns = flow->clock_error_ns;
+}
+
 void ss_news_ended(struct ss_analyzer *analyzer, const struct ss_flow *flow)
 {
     struct ss_note *note = ss_history_note(&analyzer->kept, flow->note, sizeof(*note));
@@ -153,6 +160,7 @@ void ss_news_ended(struct ss_analyzer *analyzer, const struct ss_flow *flow)
     note->handshakes_at = flow->handshakes_at;
     note->recent_at = flow->recent_at;
     note->packets = flow->packets;
+    ss_note_clock_error(note, flow);
     tell(analyzer, flow, &note->finding, SS_NEWS_ENDED);
 }
 

@@ -63,4 +63,5 @@ bool ss_upkeep_flush(struct ss_analyzer *analyzer);
 
 /* Findings: news.c */
 void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *handshake, int64_t until_ns);
+void ss_note_clock_error(struct ss_note *note, const struct ss_flow *flow);
 void ss_news_ended(struct ss_analyzer *analyzer, const struct ss_flow *flow);

@@ -34,14 +34,17 @@ enum ss_flow_state {
 struct ss_flow {
     struct ss_flow_key key;
     uint32_t last_seen_ms; /* low bits of UTC milliseconds */
-    uint32_t handshake;    /* number of its handshake block while OPEN */
-    uint32_t kept_bytes;   /* in the history's handshakes tier */
-    uint32_t packets;      /* seen, saturating */
-    uint8_t state;         /* enum ss_flow_state */
-    bool client_is_first;  /* endpoint 0 of the key is the client */
-    uint8_t fin_seen;      /* bit 0: the client's, bit 1: the server's */
-    bool is_closed;        /* both FINs, or a RST: kept for stragglers only */
-    uint64_t recent_at;    /* newest record in the recent tier, or SS_HISTORY_NONE */
+    union {
+        uint32_t handshake;      /* while OPEN: number of its handshake block */
+        uint32_t clock_error_ns; /* afterwards: the largest of its packets since then */
+    };
+    uint32_t kept_bytes;  /* in the history's handshakes tier */
+    uint32_t packets;     /* seen, saturating */
+    uint8_t state;        /* enum ss_flow_state */
+    bool client_is_first; /* endpoint 0 of the key is the client */
+    uint8_t fin_seen;     /* bit 0: the client's, bit 1: the server's */
+    bool is_closed;       /* both FINs, or a RST: kept for stragglers only */
+    uint64_t recent_at;   /* newest record in the recent tier, or SS_HISTORY_NONE */
     /* ---- second cache line */
     uint64_t handshakes_at; /* newest record in the handshakes tier, or SS_HISTORY_NONE */
     uint64_t note;          /* its finding in the handshakes tier, or SS_HISTORY_NONE */

@@ -330,14 +330,18 @@ static uint32_t waiting_bucket(const struct ss_join *join, const struct ss_event
     return ss_chains_bucket(&join->waiting_chains, &event->client.ip, event->client.port);
 }
 
-static bool wait_for_flow(struct ss_join *join, const struct ss_event *event, int64_t now_ns)
+/* Where a handshake already fits, only for one that fits better, and that is on its way if there is one. */
+static bool wait_for_flow(struct ss_join *join, const struct ss_event *event, enum fit fit, int64_t now_ns)
 {
+    int64_t hold_ns = source_of(join, event).hold_ns;
+    if (fit == FIT_LATER && hold_ns > SS_JOIN_PATIENCE_NS)
+        hold_ns = SS_JOIN_PATIENCE_NS;
     if (join->waiting_count == join->waiting_max)
         return false;
     uint32_t at = join->waiting_count++, place = join->heap[at];
     join->waiting[place] = (struct waiting){
         .event = *event,
-        .deadline_ns = ss_time_plus(now_ns, source_of(join, event).hold_ns),
+        .deadline_ns = ss_time_plus(now_ns, hold_ns),
         .serial = join->serial++,
     };
     sift_up(join, at);
@@ -476,7 +480,7 @@ enum ss_join_result ss_join_add_event(struct ss_join *join, const struct ss_even
                    (query.learned && choice.best_ns <= query.doubt_ns);
     if (fit == FIT_AMBIGUOUS && settled)
         return unmatched(join, SS_UNMATCHED_AMBIGUOUS, ret_reason);
-    if (!wait_for_flow(join, event, now_ns))
+    if (!wait_for_flow(join, event, fit, now_ns))
         return unmatched(join, SS_UNMATCHED_WAITING_FULL, ret_reason);
     return SS_JOIN_WAITING;
 }

@@ -13,9 +13,9 @@
  *
  * Of several that fit (the port was used again) the nearest is taken, for logged lines the latest; two that
  * are equally likely, as near as the host's clock is known, are not guessed. Until it is known, that is two
- * within slack. Once it is known, a handshake that is only within slack is taken at the end of hold, in case
- * that the right one is yet to come. Without a client port in the event, only a single candidate within slack
- * is taken, even for logged lines.
+ * within slack. Once it is known, a handshake that is only within slack is taken after SS_JOIN_PATIENCE_NS
+ * (or hold, if that is shorter), in case that the right one is yet to come. Without a client port in the
+ * event, only a single candidate within slack is taken, even for logged lines.
  *
  * Each host's clock offset (proxy minus tap) is the median of its last SS_JOIN_SAMPLES samples. A sample is
  * an accept or end time whose ip:port had one single handshake in the whole index, however far apart, and
@@ -47,7 +47,9 @@
 #define SS_JOIN_LEARNED 8
 #define SS_JOIN_HOSTS   256
 #define SS_JOIN_SOURCES 16
-#define SS_JOIN_WALK    256 /* links of a chain that are looked at, newest first */
+#define SS_JOIN_PATIENCE_NS                                                                                  \
+    (2 * 1000000000LL)   /* news of a handshake are sooner than the proxy's line of it */
+#define SS_JOIN_WALK 256 /* links of a chain that are looked at, newest first */
 
 /* Why an event found no flow. */
 #define X(name, ...) SS_UNMATCHED_##name,

@@ -1685,6 +1685,36 @@ static unsigned read_all(struct played *played, uint64_t note, const char *clien
     return (unsigned)cursor.given;
 }
 
+static uint64_t note_of_first(const struct played *played)
+{
+    for (unsigned i = 0; i < played->count; i++) {
+        if (played->news[i].kind == SS_NEWS_JUDGED)
+            return played->news[i].note;
+    }
+    fail_msg("nothing was judged");
+    return 0;
+}
+
+static void the_clock_error_is_that_of_the_latest_stamped_packet_even_after_the_handshake(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+    uint64_t packets;
+
+    put_tls13(tape, &c, 0);
+    tape->frames[tape->count - 2].frame.clock_error_ns = 700; /* the answer */
+    ack(tape, &c, SS_SERVER, 60000);
+    tape->frames[tape->count - 1].frame.clock_error_ns = 3000;
+    ack(tape, &c, SS_CLIENT, 70000);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->clock_error_ns, 700); /* as far as was known when it was judged */
+    read_all(played, note_of_first(played), c.ip[SS_CLIENT], &packets);
+    assert_int_equal(ss_analyzer_finding(played->analyzer, note_of_first(played))->clock_error_ns, 3000);
+    close_player(played);
+    free_tape(tape);
+}
+
 /* How many of a connection's packets the handshakes tier keeps. */
 static unsigned first_packets(const struct tape *tape, uint32_t per_flow_bytes)
 {
@@ -1700,16 +1730,6 @@ static void put_requests(struct tape *tape, struct connection *c, unsigned count
 {
     for (unsigned i = 0; i < count; i++)
         data(tape, c, i % 2, us + i, &request);
-}
-
-static uint64_t note_of_first(const struct played *played)
-{
-    for (unsigned i = 0; i < played->count; i++) {
-        if (played->news[i].kind == SS_NEWS_JUDGED)
-            return played->news[i].note;
-    }
-    fail_msg("nothing was judged");
-    return 0;
 }
 
 static void an_export_gives_each_packet_once_whatever_tiers_there_are(void **state)
@@ -1917,6 +1937,7 @@ int main(void)
         cmocka_unit_test(a_hello_out_of_order_after_a_missed_syn_is_put_together),
         cmocka_unit_test(a_mirror_that_shows_everything_twice_changes_nothing),
         cmocka_unit_test(bytes_that_the_mirror_lost_blame_the_tap),
+        cmocka_unit_test(the_clock_error_is_that_of_the_latest_stamped_packet_even_after_the_handshake),
         cmocka_unit_test(a_syn_sent_again_is_loss),
         cmocka_unit_test(a_syn_ack_sent_again_before_the_ack_is_loss_and_no_round_trip),
         cmocka_unit_test(a_segment_sent_again_is_loss_on_the_side_of_the_tap_where_it_happened),

@@ -24,6 +24,7 @@
 
 #define EXIT_USAGE     2
 #define FIXED_SEED     0x5106571a4eULL /* the same output each time */
+#define HISTORY_LEAST  (1ULL << 20)    /* of one analyzer */
 #define HISTORY_MOST   (1ULL << 30)    /* of each tier, where the configuration names none */
 #define PROGRESS_BYTES (64u << 20)     /* how often progress is shown */
 
@@ -114,12 +115,20 @@ static int load_config(struct reader *reader)
     return EXIT_USAGE;
 }
 
-/* Without a configuration the history is as large as the files, so that nothing of them is overwritten. */
+/* Only --out reads packets back. Then, without a configuration, the history is as large as the files, so that
+ * nothing of them is overwritten; else it need only hold a finding until it is fetched, and stays in the
+ * CPU's caches. */
 static void size_history(struct reader *reader)
 {
+    struct ss_config *config = reader->config;
     uint64_t bytes = 0;
     struct stat about;
 
+    if (reader->options.out == NULL) {
+        config->handshakes_bytes = HISTORY_LEAST * reader->analyzer_count;
+        config->recent_bytes = 0;
+        return;
+    }
     if (reader->options.config != NULL)
         return;
     for (int i = 0; i < reader->options.capture_count; i++) {
@@ -128,8 +137,8 @@ static void size_history(struct reader *reader)
     }
     if (bytes > HISTORY_MOST)
         bytes = HISTORY_MOST;
-    if (bytes > reader->config->handshakes_bytes)
-        reader->config->handshakes_bytes = reader->config->recent_bytes = bytes & ~(uint64_t)63;
+    if (bytes > config->handshakes_bytes)
+        config->handshakes_bytes = config->recent_bytes = bytes & ~(uint64_t)63;
 }
 
 static struct ss_analyzer *make_analyzer(const struct ss_config *config, unsigned count)
@@ -154,6 +163,7 @@ static int make_analyzers(struct reader *reader)
 {
     unsigned count = reader->config->analyzer_count > 0 ? reader->config->analyzer_count : 1;
 
+    reader->analyzer_count = count;
     size_history(reader);
     reader->analyzers = calloc(count, sizeof(struct ss_analyzer *));
     if (reader->analyzers == NULL)
@@ -165,7 +175,6 @@ static int make_analyzers(struct reader *reader)
             return EXIT_FAILURE;
         }
     }
-    reader->analyzer_count = count;
     return 0;
 }
 
