@@ -54,6 +54,12 @@ static bool parse_options(int argc, char **argv, struct options *options)
     return true;
 }
 
+/* The exit status of a program that had only this to say. */
+static int say(const char *text)
+{
+    return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : 0;
+}
+
 static int refuse(const char *what)
 {
     fprintf(stderr, "slowshake: %s\n%s", what, usage_text);
@@ -68,7 +74,7 @@ static int check(const char *path)
 
     if (ss_config_load(path, &config, &errors) == 0) {
         char *text = ss_config_print(config);
-        status = text != NULL && fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? 0 : EXIT_FAILURE;
+        status = text != NULL ? say(text) : EXIT_FAILURE;
         if (status != 0)
             fprintf(stderr, "slowshake: cannot print the configuration\n");
         free(text);
@@ -89,9 +95,9 @@ int main(int argc, char **argv)
     if (!parse_options(argc, argv, &options))
         return EXIT_USAGE;
     if (options.help)
-        return fputs(usage_text, stdout) < 0;
+        return say(usage_text);
     if (options.version)
-        return puts("slowshake " SS_VERSION) < 0;
+        return say("slowshake " SS_VERSION "\n");
 
     bool has_eal_arguments = optind < argc && strcmp(argv[optind - 1], "--") == 0;
     if (optind < argc && !has_eal_arguments)

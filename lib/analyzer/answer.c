@@ -26,14 +26,15 @@ static uint16_t finished_bytes(const struct ss_handshake *handshake)
     return handshake->hello.cipher == AES_256_GCM_SHA384 ? 4 + 48 + 17 : 4 + 32 + 17;
 }
 
-/* What the segment that first carried byte seq acknowledged. */
-static uint32_t ack_of(const struct ss_handshake *handshake, uint32_t seq)
+bool ss_answer_ack_of(const struct ss_handshake *handshake, uint32_t seq, uint32_t *ret_ack)
 {
     for (unsigned i = 0; i < handshake->segment_ack_count; i++) {
-        if (ss_seq_before(seq, handshake->segment_acks[i].seq_end))
-            return handshake->segment_acks[i].ack;
+        if (ss_seq_before(seq, handshake->segment_acks[i].seq_end)) {
+            *ret_ack = handshake->segment_acks[i].ack;
+            return true;
+        }
     }
-    return 0;
+    return false;
 }
 
 void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, uint32_t ack)
@@ -63,11 +64,9 @@ void ss_answer_note(struct ss_handshake *handshake, bool is_ccs, uint16_t record
         memmove(records, records + 1, (SS_ANSWER_RECORDS - 1) * sizeof(*records));
         count--;
     }
-    records[count] = (struct ss_answer_record){.end_ns = end_ns,
-                                               .begin_seq = begin_seq,
-                                               .ack = ack_of(handshake, begin_seq),
-                                               .bytes = record_bytes,
-                                               .is_ccs = is_ccs};
+    records[count] = (struct ss_answer_record){
+        .end_ns = end_ns, .begin_seq = begin_seq, .bytes = record_bytes, .is_ccs = is_ccs};
+    ss_answer_ack_of(handshake, begin_seq, &records[count].ack);
     handshake->record_count = (uint8_t)(count + 1);
 }
 

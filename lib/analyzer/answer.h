@@ -12,6 +12,9 @@ void ss_answer_note(struct ss_handshake *handshake, bool is_ccs, uint16_t record
 /* The client sent a segment with payload: what it acknowledged. */
 void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, uint32_t ack);
 
+/* What the segment that first carried this byte of the client acknowledged; false: forgotten, or not seen. */
+bool ss_answer_ack_of(const struct ss_handshake *handshake, uint32_t seq, uint32_t *ret_ack);
+
 /* An encrypted record of the server in TLS 1.3 has ended before end_seq. */
 void ss_answer_note_server_record(struct ss_handshake *handshake, uint16_t record_bytes, uint32_t end_seq);
 

@@ -3,6 +3,7 @@
 #include "analyzer/handshake.h"
 
 #include "analyzer/answer.h"
+#include "analyzer/handshake_talk.h"
 #include "analyzer/handshake_tls.h"
 #include "base/seq.h"
 
@@ -185,6 +186,11 @@ static bool take_chunks(struct ss_handshake *handshake, struct ss_handshake_pool
     bool is_tls = true;
 
     while (ss_stream_next(stream, &pools->segments, segment, &chunk)) {
+        enum ss_talk_verdict said = ss_handshake_talk(handshake, side, &chunk);
+        if (said == SS_TALK_NONE)
+            is_tls = ss_handshake_is_tls(handshake);
+        if (said != SS_TALK_TLS)
+            continue;
         is_tls = is_tls && ss_handshake_take_bytes(handshake, pools, side, chunk.bytes, t);
         if (chunk.missing > 0)
             ss_tls_skip(&handshake->tls[side], chunk.missing);
@@ -206,7 +212,8 @@ static void skip_lost_by_mirror(struct ss_handshake *handshake, struct ss_handsh
     uint32_t missing = ss_stream_skip_hole(stream, t);
     handshake->missing_bytes += missing;
     ss_timeline_add_wait(&handshake->timeline, SS_SHARE_UNKNOWN, acknowledged_ns, t);
-    ss_tls_skip(&handshake->tls[side], missing);
+    if (handshake->talk.state == SS_TALK_OVER)
+        ss_tls_skip(&handshake->tls[side], missing);
     take_chunks(handshake, pools, side, NULL, t);
 }
 
@@ -383,6 +390,9 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
     finding->lost = handshake->lost;
     finding->lost.tap_to_server = added(finding->lost.tap_to_server, handshake->syns_again[SS_CLIENT]);
     finding->lost.tap_to_client = added(finding->lost.tap_to_client, handshake->syns_again[SS_SERVER]);
+    finding->has_proxied = handshake->talk.has_proxied;
+    finding->proxied_client = handshake->talk.proxied_client;
+    finding->proxied_server = handshake->talk.proxied_server;
     finding->still_open = is_open;
     finding->is_tls = ss_handshake_is_tls(handshake);
     finding->tls = handshake->hello;

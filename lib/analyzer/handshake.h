@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "packet/packet.h"
 #include "stream/stream.h"
+#include "talk/proxied.h"
 #include "tls/tls.h"
 
 enum ss_side { SS_CLIENT, SS_SERVER };
@@ -38,6 +39,25 @@ struct ss_segment_ack {
 struct ss_print {
     int64_t time_ns;
     uint64_t print; /* of everything in the packet that a copy shares */
+};
+
+/* What comes before TLS, in both directions. */
+struct ss_talk {
+    uint8_t state;         /* enum ss_talk_state */
+    uint8_t chunks;        /* of talk until now */
+    uint8_t proxied_bytes; /* collected of what may be a PROXY protocol header */
+    bool is_proxied_over;  /* it is known whether there is one */
+    bool has_proxied;      /* it names addresses */
+    uint32_t skipped[2];   /* bytes of each direction that come before TLS */
+    uint32_t tls_expected; /* number of the byte behind the PROXY protocol header; 0: there is none */
+    struct ss_endpoint proxied_client, proxied_server;
+    uint8_t proxied[SS_PROXIED_MAX];
+};
+
+enum ss_talk_state {
+    SS_TALK_EXPECTED, /* nothing was said yet */
+    SS_TALK_GOING,    /* something else than TLS */
+    SS_TALK_OVER,     /* TLS */
 };
 
 struct ss_handshake {
@@ -74,6 +94,7 @@ struct ss_handshake {
     struct ss_lost lost;
     struct ss_stream stream[2];
     struct ss_tls_direction tls[2];
+    struct ss_talk talk;
     struct ss_timeline timeline;
     struct ss_finding_tls hello;
 };

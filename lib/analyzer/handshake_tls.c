@@ -8,7 +8,7 @@
 
 static uint32_t seq_of(const struct ss_handshake *handshake, enum ss_side side, uint64_t offset)
 {
-    return handshake->stream[side].first + (uint32_t)offset;
+    return handshake->stream[side].first + handshake->talk.skipped[side] + (uint32_t)offset;
 }
 
 void ss_handshake_take_hello_ack(struct ss_handshake *handshake)

@@ -58,14 +58,15 @@ def client_of(record):
     return record['client']['ip'], record['client']['port']
 
 
-def check_who(results, records, stalled):
+def check_who(results, records, stalled, count):
     flagged = {client_of(record): record for record in records}
     for client in sorted(set(stalled) - set(flagged)):
         results.check(False, f'{client} stalled and was not flagged')
     for client in sorted(set(flagged) - set(stalled)):
         record = flagged[client]
         results.check(False, f'{client} was flagged by {record["flagged_by"]} and had not stalled: {record["why"]} {record["phases"]}')
-    results.check(len(records) == len(stalled), f'{len(records)} flows flagged, {len(stalled)} clients stalled')
+    # Two of them may have had the same port, towards different servers or one after the other.
+    results.check(len(records) == count, f'{len(records)} flows flagged, {count} clients stalled')
 
 
 def gap_of(packets):
@@ -110,7 +111,7 @@ def seen_of(record, connections):
 
 
 def check_packets(results, folder, record, seen):
-    """The file holds what tcpdump saw, and no stamp of the handshake is further off than the record admits."""
+    """The file holds what tcpdump saw, and no stamp is further off than the record admits."""
     name = f'{client_of(record)}, {record.get("pcapng")}'
     path = os.path.join(folder, record.get('pcapng', 'none'))
     if not os.path.exists(path):
@@ -121,9 +122,9 @@ def check_packets(results, folder, record, seen):
                   f'{name}: {len(kept)} packets, {record.get("packets")} by its record, {len(seen)} on the mirror')
     results.check(sorted(data for _, data in kept) == sorted(data for _, data in seen), f'{name}: not the same bytes')
     results.check(same_order(kept, seen), f'{name}: not in the same order')
-    late = [ours - theirs for (ours, _), (theirs, _) in zip(kept, seen) if ours <= kept[0][0] + record['duration_ns']]
+    late = [ours - theirs for (ours, _), (theirs, _) in zip(kept, seen)]
     results.check(late and max(map(abs, late)) < record['clock_error_ns'] + STAMP_ERROR_NS,
-                  f'{name}: stamps of the handshake are {min(late, default=0)} to {max(late, default=0)} ns after tcpdump\'s, '
+                  f'{name}: stamps are {min(late, default=0)} to {max(late, default=0)} ns after tcpdump\'s, '
                   f'clock_error_ns is {record["clock_error_ns"]}')
 
 
@@ -149,7 +150,7 @@ def main():
     stalled, records, seen = stalled_of(options.clients), records_of(options.export), connections_of(options.mirror)
     with open(SCHEMA, encoding='utf-8') as file:
         schema = json.load(file)
-    check_who(results, records, stalled)
+    check_who(results, records, stalled, sum(1 for one in lines_of(options.clients) if one.get('stall_ns')))
     exact = 0
     for record in records:
         error = jsonschema.exceptions.best_match(jsonschema.validators.validator_for(schema)(schema).iter_errors(record))

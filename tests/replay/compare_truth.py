@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 # What makes a whole flow uncertain; each is a fact about the capture, not about a reader.
-UNCERTAIN = ('one-sided', 'payload-cut-by-snaplen', 'bytes-missing', 'tls-not-at-stream-start', 'openvpn-framing',
+UNCERTAIN = ('one-sided', 'payload-cut-by-snaplen', 'bytes-missing', 'openvpn-framing',
              'data-on-syn-not-accepted', 'no-server-payload', 'ip-fragments')
 
 

@@ -819,6 +819,125 @@ static void bytes_that_the_mirror_lost_blame_the_tap(void **state)
     free_tape(tape);
 }
 
+/* ---- what comes before TLS */
+
+/* A handshake whose client's first bytes are `before` and then the hello, cut into segments at `cuts` (0:
+ * not). */
+static void put_after(struct tape *tape, struct connection *c, const struct tls_bytes *before, size_t cut)
+{
+    static struct tls_bytes first;
+
+    first = (struct tls_bytes){0};
+    tls_put(&first, before->at, before->length);
+    tls_put(&first, hello13.at, hello13.length);
+    open_tcp(tape, c, 0);
+    if (cut > 0)
+        send_as(
+            tape, c, SS_CLIENT, 20400,
+            (struct send){.flags = SS_TCP_PSH, .offset = AUTO, .acked = AUTO, .payload = &first, .to = cut});
+    send_as(
+        tape, c, SS_CLIENT, 20500,
+        (struct send){.flags = SS_TCP_PSH, .offset = AUTO, .acked = AUTO, .payload = &first, .from = cut});
+    ack(tape, c, SS_SERVER, 20530);
+    data(tape, c, SS_SERVER, 21700, &server13);
+    ack(tape, c, SS_CLIENT, 41800);
+    data(tape, c, SS_CLIENT, 50000, &answer13);
+    ack(tape, c, SS_SERVER, 50020);
+}
+
+static void a_proxy_protocol_header_in_any_pieces_gives_its_addresses_and_no_mark(void **state)
+{
+    (void)state;
+    static struct tls_bytes before;
+    char text[SS_ENDPOINT_TEXT_MAX];
+
+    before = (struct tls_bytes){0};
+    tls_put(&before, "PROXY TCP4 203.0.113.9 198.51.100.1 40112 443\r\n", 47);
+    for (size_t cut = 0; cut <= before.length; cut++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        put_after(tape, &c, &before, cut);
+        struct played *played = play(tape);
+        const struct ss_finding *finding = only_one(played);
+        CHECK_MARKS(finding, TLS13_MARKS);
+        assert_true(finding->has_proxied);
+        assert_string_equal(ss_endpoint_format(&finding->proxied_client, text), "203.0.113.9:40112");
+        assert_string_equal(ss_endpoint_format(&finding->proxied_server, text), "198.51.100.1:443");
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+/* Its extensions come in a segment of their own. */
+static void a_long_proxy_protocol_header_is_passed_over(void **state)
+{
+    (void)state;
+    static struct tls_bytes before;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    before = (struct tls_bytes){0};
+    tls_put_hex(&before, "0d0a0d0a000d0a515549540a 21 11 00cc cb007109 c6336401 9cb0 01bb");
+    tls_put_fill(&before, 0x16, 0xcc - 12);
+    put_after(tape, &c, &before, 100);
+    struct played *played = play(tape);
+    CHECK_MARKS(only_one(played), TLS13_MARKS);
+    assert_true(only_one(played)->has_proxied);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void put_text(struct tape *tape, struct connection *c, enum ss_side side, int64_t us, const char *said)
+{
+    static struct tls_bytes text;
+
+    text = (struct tls_bytes){0};
+    tls_put(&text, said, strlen(said));
+    data(tape, c, side, us, &text);
+}
+
+static void a_talk_before_tls_is_passed_over_and_the_clock_starts_at_the_hello(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    put_text(tape, &c, SS_SERVER, 20100, "220 mail.example ESMTP\r\n");
+    put_text(tape, &c, SS_CLIENT, 20200, "EHLO client.example\r\n");
+    put_text(tape, &c, SS_SERVER, 20300, "250 STARTTLS\r\n");
+    put_text(tape, &c, SS_CLIENT, 20400, "STARTTLS\r\n");
+    put_text(tape, &c, SS_SERVER, 20450, "220 go ahead\r\n");
+    data(tape, &c, SS_CLIENT, 20500, &hello13);
+    ack(tape, &c, SS_SERVER, 20530);
+    data(tape, &c, SS_SERVER, 21700, &server13);
+    ack(tape, &c, SS_CLIENT, 41800);
+    data(tape, &c, SS_CLIENT, 50000, &answer13);
+    struct played *played = play(tape);
+    CHECK_MARKS(only_one(played), TLS13_MARKS);
+    assert_false(only_one(played)->has_proxied);
+    assert_int_equal(refused(played, SS_REFUSED_NOT_TLS), 0);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_talk_that_never_ends_is_not_tls(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    put_text(tape, &c, SS_SERVER, 20100, "220 mail.example ESMTP\r\n");
+    for (unsigned i = 0; i < 70; i++)
+        put_text(tape, &c, SS_CLIENT, 20200 + i, "NOOP\r\n");
+    struct played *played = play(tape);
+    assert_int_equal(count_news(played, SS_NEWS_JUDGED), 0);
+    assert_true(refused(played, SS_REFUSED_NOT_TLS) > 0);
+    close_player(played);
+    free_tape(tape);
+}
+
 /* ---- loss */
 
 static void a_syn_sent_again_is_loss(void **state)
@@ -1938,6 +2057,10 @@ int main(void)
         cmocka_unit_test(a_mirror_that_shows_everything_twice_changes_nothing),
         cmocka_unit_test(bytes_that_the_mirror_lost_blame_the_tap),
         cmocka_unit_test(the_clock_error_is_that_of_the_latest_stamped_packet_even_after_the_handshake),
+        cmocka_unit_test(a_proxy_protocol_header_in_any_pieces_gives_its_addresses_and_no_mark),
+        cmocka_unit_test(a_long_proxy_protocol_header_is_passed_over),
+        cmocka_unit_test(a_talk_before_tls_is_passed_over_and_the_clock_starts_at_the_hello),
+        cmocka_unit_test(a_talk_that_never_ends_is_not_tls),
         cmocka_unit_test(a_syn_sent_again_is_loss),
         cmocka_unit_test(a_syn_ack_sent_again_before_the_ack_is_loss_and_no_round_trip),
         cmocka_unit_test(a_segment_sent_again_is_loss_on_the_side_of_the_tap_where_it_happened),

@@ -50,6 +50,7 @@ static const char usage_text[] =
 
 static int parse_options(int argc, char **argv, struct ss_read_options *options)
 {
+    static char program[] = "slowshake read";
     enum { OPTION_ALL = 1, OPTION_JSON, OPTION_JOURNAL, OPTION_OUT, OPTION_HELP };
     static const struct option known[] = {{"config", required_argument, NULL, 'c'},
                                           {"all", no_argument, NULL, OPTION_ALL},
@@ -60,6 +61,7 @@ static int parse_options(int argc, char **argv, struct ss_read_options *options)
                                           {NULL, 0, NULL, 0}};
     int option;
 
+    argv[0] = program; /* so getopt_long names what was called */
     while ((option = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
         switch (option) {
         case 'c':
@@ -83,8 +85,7 @@ static int parse_options(int argc, char **argv, struct ss_read_options *options)
             break;
         case 'h':
         case OPTION_HELP:
-            fputs(usage_text, stdout);
-            exit(0);
+            exit(fputs(usage_text, stdout) < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : 0);
         default:
             fputs(usage_text, stderr);
             return EXIT_USAGE;
@@ -101,7 +102,7 @@ static int parse_options(int argc, char **argv, struct ss_read_options *options)
 
 static int load_config(struct reader *reader)
 {
-    struct ss_config_errors errors;
+    struct ss_config_errors errors = {0};
 
     if (reader->options.config == NULL) {
         reader->config = ss_config_default();
@@ -260,10 +261,21 @@ static void read_frames(struct reader *reader, const char *name, struct ss_captu
     }
 }
 
+static int open_file(const char *name)
+{
+    struct stat about;
+
+    if (stat(name, &about) == 0 && S_ISDIR(about.st_mode)) {
+        errno = EISDIR;
+        return -1;
+    }
+    return open(name, O_RDONLY | O_CLOEXEC);
+}
+
 static void read_capture(struct reader *reader, const char *name)
 {
     bool is_stdin = strcmp(name, "-") == 0;
-    int fd = is_stdin ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    int fd = is_stdin ? STDIN_FILENO : open_file(name);
     struct ss_capture *capture;
     const char *why;
 
@@ -321,12 +333,12 @@ int ss_read_main(int argc, char **argv)
         status = make_analyzers(&reader);
     if (status == 0 && (reader.results = ss_results_create(&reader.options, reader.config)) == NULL)
         status = EXIT_FAILURE;
-    if (status == 0) {
+    if (status == 0 && (status = ss_results_open(reader.results)) == 0) {
         for (int i = 0; i < reader.options.capture_count; i++)
             read_capture(&reader, reader.options.captures[i]);
         finish(&reader);
         warn_of_refused(&reader);
-        status = ss_results_show(reader.results);
+        status = ss_results_show(reader.results, !reader.failed);
         if (reader.failed)
             status = EXIT_FAILURE;
     }

@@ -10,6 +10,8 @@
 #include "read/table.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +33,8 @@ struct ss_results {
     struct item *items;
     size_t count, room;
     struct ss_join *join;
+    struct ss_config_journal settings[SS_JOURNALS_MAX];
+    struct ss_journal *journals[SS_JOURNALS_MAX];
     struct ss_origins *origins;
     struct ss_store *store;
     struct ss_pcapng_interface interfaces[1];
@@ -62,6 +66,8 @@ void ss_results_free(struct ss_results *results)
         free(results->items[i].event);
     }
     free(results->items);
+    for (unsigned i = 0; i < journal_count(results); i++)
+        ss_journal_close(results->journals[i]);
     ss_join_free(results->join);
     ss_origins_free(results->origins);
     ss_store_close(results->store);
@@ -193,21 +199,23 @@ static struct ss_config_journal settings_of(const struct ss_results *results, un
     return settings;
 }
 
+/* "Nothing more now" may only mean that one call has done enough work: then the journal's fd says so. */
+static bool has_more(struct ss_journal *journal)
+{
+    struct pollfd fd = {.fd = ss_journal_fd(journal), .events = POLLIN};
+    return poll(&fd, 1, 0) > 0;
+}
+
 static void take_events(struct ss_results *results, struct ss_journal *journal)
 {
     struct ss_join_flow *flow;
     enum ss_unmatched reason;
     struct ss_event event;
-    unsigned empty = 0;
     int got;
 
-    /* "Nothing more now" may only mean that one call has done enough work. */
-    while ((got = ss_journal_next(journal, &event)) >= 0 && empty < 2) {
-        if (got == 0) {
-            empty++;
+    while ((got = ss_journal_next(journal, &event)) > 0 || (got == 0 && has_more(journal))) {
+        if (got == 0)
             continue;
-        }
-        empty = 0;
         switch (ss_join_add_event(results->join, &event, event.logged_ns, &flow, &reason)) {
         case SS_JOIN_MATCHED:
             attach(results, flow, &event);
@@ -236,20 +244,30 @@ static void take_waiting(struct ss_results *results)
     }
 }
 
-static int read_journal(struct ss_results *results, unsigned index)
+static int open_journals(struct ss_results *results)
 {
-    struct ss_config_journal settings = settings_of(results, index);
-    struct ss_journal *journal;
     char why[256];
 
-    ss_join_set_source(results->join, index, settings.slack_ns, settings.hold_ns);
-    if (ss_journal_open(&settings, index, true, &journal, why, sizeof(why)) != 0) {
-        fprintf(stderr, "slowshake read: %s\n", why);
-        return EXIT_FAILURE;
+    for (unsigned i = 0; i < journal_count(results); i++) {
+        results->settings[i] = settings_of(results, i);
+        if (ss_journal_open(&results->settings[i], i, true, &results->journals[i], why, sizeof(why)) != 0) {
+            fprintf(stderr, "slowshake read: %s\n", why);
+            return EXIT_FAILURE;
+        }
     }
-    take_events(results, journal);
-    ss_journal_close(journal);
     return 0;
+}
+
+static void read_journal(struct ss_results *results, unsigned index)
+{
+    const struct ss_config_journal *settings = &results->settings[index];
+
+    ss_join_set_source(results->join, index, settings->slack_ns, settings->hold_ns);
+    take_events(results, results->journals[index]);
+    uint64_t errors = ss_journal_counters(results->journals[index])->errors;
+    if (errors > 0)
+        fprintf(stderr, "slowshake read: warning: %s: %" PRIu64 " entries or files could not be read\n",
+                settings->directory, errors);
 }
 
 static int join_journals(struct ss_results *results)
@@ -262,10 +280,8 @@ static int join_journals(struct ss_results *results)
     }
     for (size_t i = 0; i < results->count; i++)
         ss_join_add_flow(results->join, &results->items[i].news, 0);
-    for (unsigned i = 0; i < journal_count(results); i++) {
-        if (read_journal(results, i) != 0)
-            return EXIT_FAILURE;
-    }
+    for (unsigned i = 0; i < journal_count(results); i++)
+        read_journal(results, i);
     take_waiting(results);
     return 0;
 }
@@ -284,8 +300,8 @@ static int open_store(struct ss_results *results)
 
     if (results->options->out == NULL)
         return 0;
-    results->interfaces[0] = (struct ss_pcapng_interface){
-        .name = "capture", .link = SS_LINK_ETHERNET, .snaplen = results->config->snaplen};
+    results->interfaces[0] =
+        (struct ss_pcapng_interface){.name = "capture", .snaplen = results->config->snaplen};
     if (ss_store_open(&wanted, &results->store, why, sizeof(why)) == 0)
         return 0;
     fprintf(stderr, "slowshake read: %s\n", why);
@@ -307,6 +323,8 @@ static void write_flow(struct ss_results *results, struct ss_record *record, str
             flow.packet_count++;
     }
     flow.packets = packets;
+    if (flow.packet_count > 0) /* files of several link types can be read at once */
+        results->interfaces[0].link = packets[0].link;
     flow.packets_missing = item->news.packets - flow.packet_count;
     int error = ss_store_write(results->store, &flow, record->finding->start_ns);
     if (error != 0) {
@@ -339,23 +357,34 @@ static void show_item(struct ss_results *results, struct item *item, struct ss_t
         return;
     }
     char *line = ss_record_json(&record);
-    if (line != NULL)
-        puts(line);
+    if (line == NULL) {
+        fprintf(stderr, "slowshake read: no memory for a record\n");
+        results->status = EXIT_FAILURE;
+        return;
+    }
+    puts(line);
     free(line);
 }
 
-int ss_results_show(struct ss_results *results)
+int ss_results_open(struct ss_results *results)
 {
-    struct ss_table table = {.out = stdout};
     int status;
 
+    if ((status = open_store(results)) == 0 && (status = open_journals(results)) == 0)
+        status = ss_origins_of_config(results->config, &results->origins);
+    return status;
+}
+
+int ss_results_show(struct ss_results *results, bool whole)
+{
+    struct ss_table table = {.out = stdout};
+
     merge(results);
-    if ((status = open_store(results)) != 0 || (status = join_journals(results)) != 0 ||
-        (status = ss_origins_of_config(results->config, &results->origins)) != 0)
-        return status;
+    if (join_journals(results) != 0)
+        return EXIT_FAILURE;
     for (size_t i = 0; i < results->count; i++)
         show_item(results, &results->items[i], &table);
-    if (!results->options->json)
+    if (!results->options->json && whole)
         ss_table_end(&table, results->options->all);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "slowshake read: standard output: %s\n", strerror(errno));

@@ -54,9 +54,10 @@ class Conversation:
         if self.stall_at == 'server-hello' or (self.stall_at == 'finished' and is_last):
             self.stall()
         if self.stall_at == 'flight':
-            self.peer.sendall(data[:len(data) // 2])
+            cut = middle_of_flight(data)
+            self.peer.sendall(data[:cut])
             self.stall()
-            data = data[len(data) // 2:]
+            data = data[cut:]
         self.peer.sendall(data)
 
     def run(self):
@@ -82,6 +83,12 @@ class Conversation:
             if alert:
                 self.peer.send(alert)
         self.peer.close()
+
+
+def middle_of_flight(data):
+    """Some bytes behind the ServerHello's record; in the middle where all is one record."""
+    first = 5 + int.from_bytes(data[3:5], 'big')
+    return first + 16 if first + 16 < len(data) else len(data) // 2
 
 
 def options_of(arguments):

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "analyzer/handshake_talk.h"
+
+#include "analyzer/answer.h"
+#include "base/seq.h"
+#include "talk/talk.h"
+
+#include <string.h>
+
+#define TALK_CHUNKS_MAX 64 /* of both sides: a talk that takes longer is none */
+
+static void cut(struct ss_chunk *chunk, size_t count)
+{
+    chunk->bytes.at += count;
+    chunk->seq += (uint32_t)count;
+}
+
+/* TLS begins at this byte of the client; of the server's, at what the client had heard of it by then. */
+static void begin_tls(struct ss_handshake *handshake, uint32_t client_seq)
+{
+    struct ss_stream *server = &handshake->stream[SS_SERVER];
+    uint32_t heard;
+
+    handshake->talk.state = SS_TALK_OVER;
+    handshake->talk.skipped[SS_CLIENT] = client_seq - handshake->stream[SS_CLIENT].first;
+    if (server->started && ss_answer_ack_of(handshake, client_seq, &heard) &&
+        ss_seq_reached(heard, server->first))
+        handshake->talk.skipped[SS_SERVER] = heard - server->first;
+}
+
+static enum ss_talk_verdict pass(struct ss_handshake *handshake)
+{
+    handshake->talk.state = SS_TALK_GOING;
+    return ++handshake->talk.chunks < TALK_CHUNKS_MAX ? SS_TALK_PASSED : SS_TALK_NONE;
+}
+
+/* A PROXY protocol header, collected until it is whole. False: it is none, or what is left of *chunk comes
+ * after it. */
+static bool take_proxied(struct ss_handshake *handshake, struct ss_chunk *chunk)
+{
+    struct ss_talk *talk = &handshake->talk;
+    size_t room = sizeof(talk->proxied) - talk->proxied_bytes, left = ss_span_left(&chunk->bytes);
+    size_t taken = left < room ? left : room;
+    struct ss_proxied header;
+
+    memcpy(talk->proxied + talk->proxied_bytes, chunk->bytes.at, taken);
+    size_t known = talk->proxied_bytes + taken;
+    enum ss_proxied_result result = ss_proxied_decode(ss_span_of(talk->proxied, known), &header);
+    if (result == SS_PROXIED_MORE && known < sizeof(talk->proxied)) {
+        talk->proxied_bytes = (uint8_t)known;
+        return true;
+    }
+    talk->is_proxied_over = true;
+    if (result != SS_PROXIED_DONE)
+        return false;
+    talk->has_proxied = header.has_addresses;
+    talk->proxied_client = header.client;
+    talk->proxied_server = header.server;
+    /* Version 2's extensions may end in a later segment. */
+    uint32_t end = handshake->stream[SS_CLIENT].first + header.bytes;
+    talk->tls_expected = end;
+    return false;
+}
+
+static enum ss_talk_verdict take_client(struct ss_handshake *handshake, struct ss_chunk *chunk)
+{
+    struct ss_talk *talk = &handshake->talk;
+    size_t offset;
+
+    if (!talk->is_proxied_over && take_proxied(handshake, chunk))
+        return SS_TALK_PASSED;
+    if (ss_seq_before(chunk->seq, talk->tls_expected) && talk->tls_expected != 0) {
+        uint32_t header_left = talk->tls_expected - chunk->seq;
+        if (ss_span_left(&chunk->bytes) <= header_left)
+            return SS_TALK_PASSED;
+        cut(chunk, header_left);
+    }
+    uint8_t first = *chunk->bytes.at;
+    if (talk->state == SS_TALK_EXPECTED && (first == SS_TLS_HANDSHAKE || first & 0x80)) {
+        begin_tls(handshake, chunk->seq);
+        return SS_TALK_TLS;
+    }
+    if (talk->state == SS_TALK_EXPECTED && !ss_talk_is_opener(chunk->bytes, true))
+        return SS_TALK_NONE;
+    if (!ss_talk_find_hello(chunk->bytes, &offset))
+        return pass(handshake);
+    cut(chunk, offset);
+    begin_tls(handshake, chunk->seq);
+    return SS_TALK_TLS;
+}
+
+static enum ss_talk_verdict take_server(struct ss_handshake *handshake, struct ss_chunk *chunk)
+{
+    uint8_t first = *chunk->bytes.at;
+
+    if (handshake->talk.state == SS_TALK_GOING)
+        return pass(handshake);
+    if (first == SS_TLS_HANDSHAKE || first == SS_TLS_ALERT_RECORD)
+        return SS_TALK_TLS; /* the mirror shows the answer first, or shows the server only */
+    return ss_talk_is_opener(chunk->bytes, false) ? pass(handshake) : SS_TALK_NONE;
+}
+
+enum ss_talk_verdict ss_handshake_talk(struct ss_handshake *handshake, enum ss_side side,
+                                       struct ss_chunk *chunk)
+{
+    const struct ss_talk *talk = &handshake->talk;
+
+    if (talk->state == SS_TALK_OVER) {
+        uint32_t from = handshake->stream[side].first + talk->skipped[side];
+        if (!ss_seq_before(chunk->seq, from))
+            return SS_TALK_TLS;
+        uint32_t early = from - chunk->seq;
+        if (ss_span_left(&chunk->bytes) <= early)
+            return SS_TALK_PASSED;
+        cut(chunk, early);
+        return SS_TALK_TLS;
+    }
+    if (ss_span_left(&chunk->bytes) == 0)
+        return SS_TALK_TLS; /* only bytes that nobody captured */
+    return side == SS_CLIENT ? take_client(handshake, chunk) : take_server(handshake, chunk);
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* What comes before TLS on a connection: a PROXY protocol header, or a talk that ends in TLS. */
+
+#include "analyzer/handshake.h"
+
+enum ss_talk_verdict {
+    SS_TALK_TLS,    /* *chunk is (what is left of it) TLS */
+    SS_TALK_PASSED, /* nothing of it is TLS, more may come */
+    SS_TALK_NONE,   /* this connection will not speak TLS */
+};
+
+/* Looks at the next bytes of a side, and cuts off *chunk what comes before TLS. */
+enum ss_talk_verdict ss_handshake_talk(struct ss_handshake *handshake, enum ss_side side,
+                                       struct ss_chunk *chunk);
