@@ -178,6 +178,22 @@ static void take_fate(struct ss_handshake *handshake, enum ss_side side, const s
     }
 }
 
+/* A segment that is the first copy the tap saw, but not the first that was sent. */
+static void take_unseen(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
+                        int64_t t)
+{
+    const struct ss_timeline *timeline = &handshake->timeline;
+    int64_t rtt_ns = side == SS_CLIENT ? timeline->client_rtt_ns : timeline->server_rtt_ns;
+    uint16_t *lost = side == SS_CLIENT ? &handshake->lost.client_to_tap : &handshake->lost.server_to_tap;
+    int64_t since_ns;
+    unsigned count = ss_sender_next(&handshake->sender[side], packet, t, rtt_ns, &since_ns);
+
+    if (count == 0)
+        return;
+    ss_timeline_add_wait(&handshake->timeline, SS_SHARE_LOSS, since_ns, t);
+    *lost = (uint16_t)(*lost + count);
+}
+
 static bool take_chunks(struct ss_handshake *handshake, struct ss_handshake_pools *pools, enum ss_side side,
                         const struct ss_segment *segment, int64_t t)
 {
@@ -310,6 +326,7 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, struct 
         handshake->last_ns = t;
     if (clock_error_ns > handshake->clock_error_ns)
         handshake->clock_error_ns = clock_error_ns;
+    take_unseen(handshake, packet, side, t);
     if (packet->flags & SS_TCP_SYN)
         take_syn(handshake, packet, side, t);
     if (packet->flags & SS_TCP_ACK && !(packet->flags & SS_TCP_RST))

@@ -9,6 +9,7 @@
  */
 
 #include "analyzer/finding.h"
+#include "analyzer/unseen.h"
 #include "base/pool.h"
 #include "packet/packet.h"
 #include "stream/stream.h"
@@ -94,6 +95,7 @@ struct ss_handshake {
     struct ss_lost lost;
     struct ss_stream stream[2];
     struct ss_tls_direction tls[2];
+    struct ss_sender sender[2];
     struct ss_talk talk;
     struct ss_timeline timeline;
     struct ss_finding_tls hello;
