@@ -164,8 +164,7 @@ static int check_cpus(const struct ss_config *config, char *ret_why, size_t why_
             continue;
         snprintf(ret_why, why_bytes,
                  "lcore %u of lcores: there is no CPU %u here, or it is offline; change lcores, or map them "
-                 "to CPUs "
-                 "with \"--lcores=...\" in eal",
+                 "to CPUs with \"--lcores=...\" in eal",
                  lcore, lcore);
         return -EINVAL;
     }

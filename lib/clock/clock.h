@@ -81,6 +81,12 @@ static inline int64_t ss_clock_ns(const struct ss_clock_line *line, uint64_t tsc
            (int64_t)((__int128)(int64_t)(tsc - line->base_tsc) * (int64_t)line->mult >> line->shift);
 }
 
+/* How long so many ticks are. */
+static inline uint64_t ss_clock_span_ns(const struct ss_clock_line *line, uint64_t ticks)
+{
+    return (uint64_t)((unsigned __int128)ticks * line->mult >> line->shift);
+}
+
 /* The counter that ss_clock_sample pairs with the time; on x86 and arm64 the same that DPDK reads. */
 uint64_t ss_clock_ticks(void);
 

@@ -625,6 +625,11 @@ const struct ss_journal_counters *ss_journal_counters(const struct ss_journal *j
     return &journal->counters;
 }
 
+size_t ss_journal_files(const struct ss_journal *journal)
+{
+    return journal->looked.files;
+}
+
 /* A host whose journal has gone is still in the file: it may come back. */
 static size_t list_cursors(const struct ss_journal *journal, struct ss_cursor *ret_list)
 {

@@ -47,3 +47,6 @@ int ss_journal_next(struct ss_journal *journal, struct ss_event *ret_event);
 int ss_journal_save(struct ss_journal *journal);
 
 const struct ss_journal_counters *ss_journal_counters(const struct ss_journal *journal);
+
+/* Journal files in the directory when it was last looked at: none is no error where it is followed. */
+size_t ss_journal_files(const struct ss_journal *journal);

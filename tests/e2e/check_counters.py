@@ -46,7 +46,8 @@ def check_handshakes(results, status, options):
         results.equal(handshakes[name], 0, f'handshakes: {name}')
     results.equal(exports['flagged'], options.flagged, 'flows flagged')
     results.equal(exports['pcapngs'], options.flagged, 'pcapng files')
-    for name in ('gone', 'refused', 'writer_full', 'record_errors', 'pcapng_errors', 'rate_limited', 'journal_errors'):
+    for name in ('gone', 'refused', 'writer_full', 'record_errors', 'pcapng_errors', 'rate_limited', 'events_failed',
+                 'journal_errors'):
         results.equal(exports[name], 0, f'exports: {name}')
     results.equal(exports['last_error'], '', 'last error of the writer')
 

@@ -342,6 +342,19 @@ static void this_machines_counter_is_followed(void **state)
     }
 }
 
+static void a_span_is_as_long_as_its_end_is_later(void **state)
+{
+    struct ss_clock clock;
+    uint64_t hour_ticks = UINT64_C(3600) * 2700000001;
+
+    (void)state;
+    ss_clock_init(&clock, 2700000001, 1000, START);
+    struct ss_clock_line line = ss_clock_read(&clock);
+    assert_int_equal(ss_clock_span_ns(&line, 0), 0);
+    assert_int_equal(ss_clock_span_ns(&line, hour_ticks), ss_clock_ns(&line, 1000 + hour_ticks) - START);
+    assert_true(apart((int64_t)ss_clock_span_ns(&line, hour_ticks), 3600 * S_NS) < MS_NS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +367,7 @@ int main(void)
         cmocka_unit_test(a_counter_that_stands_still_changes_nothing),
         cmocka_unit_test(stamps_before_the_lines_base_are_converted_too),
         cmocka_unit_test(this_machines_counter_is_followed),
+        cmocka_unit_test(a_span_is_as_long_as_its_end_is_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -231,6 +231,7 @@ static void following_an_empty_directory_gives_all_that_comes(void **state)
     struct lab *lab = *state;
     open_journal(lab, false);
     assert_int_equal(ss_journal_counters(lab->journal)->hosts, 0);
+    assert_int_equal(ss_journal_files(lab->journal), 0);
     feed_lines(lab, "remote-a", "a", 101, 2, 5);
     assert_int_equal(next_port(lab), 101);
     assert_int_equal(next_port(lab), 102);
@@ -243,6 +244,7 @@ static void the_first_entry_that_matches_is_given(void **state)
     struct ss_event event;
     feed_text(lab, "remote-a", "a", "SYSLOG_IDENTIFIER=sshd\nMESSAGE=hs src=192.0.2.1:9 Th=5\n");
     open_journal(lab, false);
+    assert_int_equal(ss_journal_files(lab->journal), 1);
     assert_nothing_more(lab, &event);
     feed_lines(lab, "remote-a", "a", 101, 1, 11);
     assert_int_equal(next_port(lab), 101);

@@ -23,10 +23,8 @@
 #define CLOCK_FIRST_NS (10 * SS_NS_PER_MS) /* in the first second */
 #define VIEW_NS        (200 * SS_NS_PER_MS)
 #define WATCH_NS       SS_NS_PER_S
-#define STOP_MAX_NS    (10 * SS_NS_PER_S) /* for finishing what is under way */
-#define STOP_LAST_NS                                                                                         \
-    (300 * SS_NS_PER_MS) /* for the last events: journald tells of them after up to 250 ms                   \
-                          */
+#define STOP_MAX_NS    (10 * SS_NS_PER_S)   /* for finishing what is under way */
+#define STOP_LAST_NS   (300 * SS_NS_PER_MS) /* for the last events: journald tells after up to 250 ms */
 
 #define NEWS_BURST    64
 #define NEWS_A_TURN   1024 /* of each analyzer */
@@ -181,7 +179,7 @@ static void publish(struct ss_control *control)
     const struct ss_clock *clock = &control->appliance->clock;
 
     view->join = *ss_join_counters(control->join);
-    view->host_count = (unsigned)ss_join_hosts(control->join, view->hosts, SS_CONTROL_HOSTS);
+    view->host_count = (unsigned)ss_join_hosts(control->join, view->hosts, SS_JOIN_HOSTS);
     view->flagged = exports->flagged;
     view->exports_asked = exports->asked;
     view->exports_done = exports->done;
@@ -234,15 +232,6 @@ static void watch(struct ss_control *control, int64_t now_ns)
     control->next_watch_ns = now_ns + WATCH_NS;
 }
 
-static bool has_news(const struct ss_control *control)
-{
-    for (unsigned i = 0; i < control->appliance->analyzer_count; i++) {
-        if (!rte_ring_empty(control->appliance->analyzers[i]->news))
-            return true;
-    }
-    return false;
-}
-
 /* All that was flagged is on disk, or there is no more time for it. */
 static bool is_finished(const struct ss_control *control, int64_t now_ns)
 {
@@ -250,7 +239,7 @@ static bool is_finished(const struct ss_control *control, int64_t now_ns)
         fprintf(stderr, "slowshake: stopped before everything was written\n");
         return true;
     }
-    return !has_news(control) && ss_exports_is_idle(control->exports) && is_settled(control);
+    return ss_exports_is_idle(control->exports) && is_settled(control);
 }
 
 static void tick(struct ss_control *control)
@@ -260,9 +249,10 @@ static void tick(struct ss_control *control)
 
     if (now_ns >= control->next_clock_ns)
         calibrate(control, now_ns);
-    drain_news(control, now_ns);
-    if (!closing)
+    if (!closing) { /* a busy mirror would bring the next flagged flow for ever */
+        drain_news(control, now_ns);
         read_journals(control, now_ns);
+    }
     expire(control, now_ns);
     ss_exports_turn(control->exports, now_ns, closing);
     ss_reload_turn(control->reload, now_ns);

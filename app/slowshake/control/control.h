@@ -14,16 +14,15 @@
 #include "journal/journal.h"
 
 #define SS_CONTROL_SETTLE_NS (1000 * 1000000LL)
-#define SS_CONTROL_HOSTS     64 /* proxy hosts that are shown */
 
 struct ss_control_view {
     struct ss_join_counters join;
     struct ss_journal_counters journals[SS_JOURNALS_MAX];
     unsigned journal_count;
     char journal_errors[SS_JOURNALS_MAX][160]; /* "" while well */
-    struct ss_join_host hosts[SS_CONTROL_HOSTS];
-    unsigned host_count; /* in all: more than are in hosts, perhaps */
-    uint64_t flagged;    /* flows flagged, by wire or proxy */
+    struct ss_join_host hosts[SS_JOIN_HOSTS];
+    unsigned host_count;
+    uint64_t flagged; /* flows flagged, by wire or proxy */
     uint64_t exports_asked, exports_done, exports_gone, exports_refused;
     uint64_t clock_steps;
     uint32_t clock_error_ns;

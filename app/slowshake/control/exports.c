@@ -24,7 +24,7 @@ struct export
     uint16_t analyzer;
     uint8_t state;
     bool is_anew;   /* judged again while it was asked for */
-    bool is_broken; /* there was no memory for the block with its finding */
+    bool is_broken; /* there was no memory for one of its blocks */
 };
 
 struct list {
@@ -334,9 +334,8 @@ static void take_block(struct ss_exports *exports, const struct ss_export_block 
 
     if (entry == NULL || entry->state != ASKED)
         return;
-    if (!block->is_gone && !entry->is_broken) {
+    if (!block->is_gone && !entry->is_broken)
         entry->is_broken = !ss_copies_add(entry->job, &entry->last, block);
-    }
     if (block->is_last || block->is_gone)
         finish(exports, entry, block->is_gone);
 }

@@ -56,6 +56,8 @@ static int open_source(struct source *source, unsigned number, int64_t now_ns)
     if (error == 0) {
         source->error[0] = '\0';
         source->look_ns = now_ns;
+        if (ss_journal_files(source->handle) == 0)
+            fprintf(stderr, "slowshake: there are no journal files in %s yet\n", source->config->directory);
     } else {
         source->handle = NULL;
         source->past.errors++;

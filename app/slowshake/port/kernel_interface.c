@@ -51,6 +51,15 @@ unsigned ss_interface_sockets(unsigned interface_index, int *ret_sockets, unsign
     return count;
 }
 
+bool ss_interface_is_bound(const int *sockets, unsigned count, unsigned interface_index)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (!is_bound_to(sockets[i], interface_index))
+            return false;
+    }
+    return true;
+}
+
 uint64_t ss_interface_drops(const int *sockets, unsigned count)
 {
     uint64_t drops = 0;

@@ -194,6 +194,11 @@ uint16_t ss_port_burst(struct ss_port *port, uint16_t queue, struct rte_mbuf **r
     return 0;
 }
 
+static bool is_kept_off(const struct ss_port *port)
+{
+    return atomic_load_explicit(&port->generation, memory_order_relaxed) % 2 != 0;
+}
+
 static bool is_parked(struct ss_port *port)
 {
     uint32_t generation = atomic_load_explicit(&port->generation, memory_order_relaxed);
@@ -208,7 +213,7 @@ static bool is_parked(struct ss_port *port)
 /* False: an rx lcore did not look yet (it is off its CPU, or does not run). */
 static bool park(struct ss_port *port)
 {
-    if (atomic_load_explicit(&port->generation, memory_order_relaxed) % 2 == 0)
+    if (!is_kept_off(port))
         atomic_fetch_add_explicit(&port->generation, 1, memory_order_release);
     for (unsigned i = 0; i < PARK_TRIES && !is_parked(port); i++)
         rte_delay_us_sleep(50);
@@ -236,12 +241,20 @@ static void bring_back(struct ss_port *port, struct rte_mempool *mbufs)
     resume(port);
 }
 
+/* The device reads what has the interface's name now. Once rx lcores were told to keep off it does not, even
+ * if the interface came back under its old index before all had answered. */
+static bool is_at_work(const struct ss_port *port, unsigned index)
+{
+    return index == port->interface_index && !is_kept_off(port) &&
+           ss_interface_is_bound(port->sockets, port->socket_count, index);
+}
+
 static void follow_interface(struct ss_port *port, struct rte_mempool *mbufs)
 {
     unsigned index = if_nametoindex(port->name);
     bool is_open = port->id != RTE_MAX_ETHPORTS;
 
-    if (is_open && index == port->interface_index)
+    if (is_open && is_at_work(port, index))
         return;
     if (is_open && park(port)) {
         fprintf(stderr, "slowshake: %s: the interface is gone\n", port->name);

@@ -15,8 +15,8 @@
 #define SLOT_BYTES_MIN 2048u
 #define SLOT_OVERHEAD  32u    /* what net_af_packet takes off a slot before it compares it with an mbuf */
 #define SLOTS_MAX      16384u /* no loss up to 460 kpps, over absences of 30 ms */
-#define RING_BYTES_MAX                                                                                       \
-    (128u * 1024 * 1024) /* twice this is locked: the driver makes a ring for sending, too */
+/* Twice this is locked: the driver makes a ring for sending, too. */
+#define RING_BYTES_MAX (128u * 1024 * 1024)
 
 static bool is_pci(const char *name, char *ret_canonical, size_t bytes)
 {
@@ -98,9 +98,11 @@ static int attach_interface(struct ss_port *port, uint16_t room, char *ret_why, 
                  port->queues);
     else
         af_packet_arguments(port, room, arguments, sizeof(arguments));
-    port->interface_index = if_nametoindex(port->name);
+    /* Taken over on success only: it is 0 where the interface has just vanished, and 0 is not watched. */
+    unsigned index = if_nametoindex(port->name);
     int error = rte_eal_hotplug_add("vdev", name, arguments);
     if (error == 0 && rte_eth_dev_get_port_by_name(name, &port->id) == 0) {
+        port->interface_index = index;
         port->is_vdev = true;
         return 0;
     }

@@ -93,7 +93,6 @@ void ss_answer_page(struct rte_tel_data *answer, uint64_t total, uint64_t offset
     ss_answer_uint(answer, "returned", returned);
 }
 
-/* How many of total are on the page that begins at offset. */
 unsigned ss_answer_on_page(uint64_t total, uint64_t offset, unsigned max)
 {
     uint64_t left = offset < total ? total - offset : 0;

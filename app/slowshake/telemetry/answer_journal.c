@@ -76,8 +76,7 @@ int ss_answer_journal(const struct ss_appliance *appliance, const char *paramete
     struct rte_tel_data *journals = ss_answer_dict(answer, "journals");
     for (unsigned i = 0; i < control->journal_count; i++)
         add_journal(ss_answer_dict_at(journals, i), appliance, control, i);
-    unsigned shown = RTE_MIN(control->host_count, (unsigned)SS_CONTROL_HOSTS);
-    unsigned returned = ss_answer_on_page(shown, offset, HOSTS_A_PAGE);
+    unsigned returned = ss_answer_on_page(control->host_count, offset, HOSTS_A_PAGE);
     ss_answer_page(answer, control->host_count, offset, returned);
     struct rte_tel_data *hosts = ss_answer_dict(answer, "hosts");
     for (unsigned i = 0; i < returned; i++)

@@ -113,6 +113,7 @@ static void add_exports(struct rte_tel_data *answer, const struct ss_control_vie
     ss_answer_uint(exports, "rate_limited", store->rate_limited);
     ss_answer_uint(exports, "quota_removed", store->quota_removed);
     ss_answer_uint(exports, "bytes", store->bytes);
+    ss_answer_uint(exports, "events_failed", writer->events_failed);
     ss_answer_uint(exports, "journal_errors", writer->journal_errors);
     ss_answer_text(exports, "last_error", store->last_errno != 0 ? strerror(store->last_errno) : "",
                    SS_ANSWER_TEXT_MAX);

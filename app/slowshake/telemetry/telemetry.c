@@ -30,8 +30,8 @@ static const struct command {
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))
 
 /* The library's callbacks take no argument of ours before DPDK 24.11, and its threads outlive the appliance.
- */
-static pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
+ * Whoever closes the gate goes first: clients that ask without a pause would keep it open. */
+static pthread_rwlock_t gate = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static const struct ss_appliance *shown; /* NULL: there is none any more */
 
 static int answer_with(const struct command *command, const char *parameter, struct rte_tel_data *answer)

@@ -187,7 +187,7 @@ static uint16_t bytes_cut(const struct ss_port *port, struct rte_mbuf *mbuf)
 
 static uint32_t lateness_ns(const struct ss_clock_line *line, uint64_t ticks)
 {
-    uint64_t ns = (uint64_t)((unsigned __int128)ticks * line->mult >> line->shift) + line->error_ns;
+    uint64_t ns = ss_clock_span_ns(line, ticks) + line->error_ns;
     return ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
 }
 

@@ -11,11 +11,9 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#define IDLE_TURNS 64 /* relaxed: turns without work before it sleeps */
-#define SLEEP_NS                                                                                             \
-    50000 /* about what a software stamp is late then; with the kernel's own lateness < 200 us               \
-           */
-#define TIMER_SLACK_NS 1000 /* the default of 50 us would double the sleep */
+#define IDLE_TURNS     64    /* relaxed: turns without work before it sleeps */
+#define SLEEP_NS       50000 /* a software stamp is about as late then; with the kernel's part < 200 us */
+#define TIMER_SLACK_NS 1000  /* the default of 50 us would double the sleep */
 #define VIEWS_A_SECOND 4
 
 /* ---- to control */
@@ -30,18 +28,13 @@ static void tell_news(struct ss_worker *worker)
     }
 }
 
-static uint64_t ticks_ns(const struct ss_clock_line *line, uint64_t ticks)
-{
-    return (uint64_t)((unsigned __int128)ticks * line->mult >> line->shift);
-}
-
 static void publish(struct ss_worker *worker, uint64_t now_tsc)
 {
     struct ss_clock_line line = ss_clock_read(worker->clock);
     struct ss_worker_view *draft = &worker->draft;
 
     worker->published_tsc = now_tsc;
-    worker->counters.absence_max_ns = ticks_ns(&line, worker->absence_max_ticks);
+    worker->counters.absence_max_ns = ss_clock_span_ns(&line, worker->absence_max_ticks);
     draft->worker = worker->counters;
     if (worker->analyzer != NULL) {
         draft->analyzer = *ss_analyzer_counters(worker->analyzer);
@@ -85,7 +78,7 @@ static void note_absence(struct ss_worker *worker, uint64_t now_tsc)
     if (now_tsc - worker->second_tsc < rte_get_tsc_hz())
         return;
     struct ss_clock_line line = ss_clock_read(worker->clock);
-    worker->counters.absence_recent_ns = ticks_ns(&line, worker->absence_second_ticks);
+    worker->counters.absence_recent_ns = ss_clock_span_ns(&line, worker->absence_second_ticks);
     worker->absence_second_ticks = 0;
     worker->second_tsc = now_tsc;
 }

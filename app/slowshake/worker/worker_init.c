@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MIB (1024.0 * 1024)
-#define SPREAD_SEED                                                                                          \
-    UINT64_C(0x5370726561646572) /* another hash than the flow tables': else they fill unevenly */
+#define MIB         (1024.0 * 1024)
 #define LEAST_FLOWS 16
+/* Another hash than the flow tables': else they fill unevenly. */
+#define SPREAD_SEED UINT64_C(0x5370726561646572)
 
 _Static_assert(sizeof(struct ss_news) % 4 == 0 && sizeof(struct ss_request) % 4 == 0, "rte_ring moves words");
 
@@ -75,15 +75,14 @@ static void say_memory(const struct ss_worker *worker, const struct ss_config *c
     if (rte_eal_has_hugepages())
         snprintf(ret_why, why_bytes,
                  "the analyzer on lcore %u needs %.0f MiB of hugepages on socket %d, and they are not there "
-                 "(%llu of "
-                 "%llu are free): sysctl vm.nr_hugepages=%llu (pages of %.0f MiB), or less history and flows",
+                 "(%llu of %llu are free): sysctl vm.nr_hugepages=%llu (pages of %.0f MiB), or less history "
+                 "and flows",
                  worker->lcore, (double)bytes / MIB, socket, (unsigned long long)pages.free,
                  (unsigned long long)pages.total, (unsigned long long)wanted, (double)pages.bytes / MIB);
     else
         snprintf(ret_why, why_bytes,
                  "the analyzer on lcore %u needs %.0f MiB, more than the EAL was given: raise -m MIB in eal, "
-                 "or less "
-                 "history and flows",
+                 "or less history and flows",
                  worker->lcore, (double)bytes / MIB);
 }
 
