@@ -8,6 +8,9 @@
 
 FLOWS.JSONL as in docs/record.md.
 """
+import signal
+signal.signal(signal.SIGINT, signal.SIG_DFL) # first: Ctrl-C ends it without a traceback
+
 import json
 import os
 import shutil

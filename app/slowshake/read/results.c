@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PATH_BYTES  64    /* YYYY-MM-DD/<id>.pcapng */
 #define WAITING_MAX 16384 /* events that wait for their host's clock to be learned */
 
 /* News of one connection: judged (with a finding), judged again, ended. Merged by ss_results_show. */
@@ -308,7 +309,18 @@ static int open_store(struct ss_results *results)
     return EXIT_FAILURE;
 }
 
-static void write_flow(struct ss_results *results, struct ss_record *record, struct item *item)
+/* Where ss_store_write has put the flow's packets, below the directory. */
+static const char *path_of(const struct ss_finding *finding, char path[PATH_BYTES])
+{
+    char start[SS_TIME_TEXT_MAX], id[SS_ID_TEXT_MAX];
+
+    ss_time_format(finding->start_ns, start);
+    snprintf(path, PATH_BYTES, "%.10s/%s.pcapng", start, ss_finding_id(finding, id));
+    return path;
+}
+
+static void write_flow(struct ss_results *results, struct ss_record *record, struct item *item,
+                       char path[PATH_BYTES])
 {
     struct ss_store_flow flow = {.record = *record};
     struct ss_history_record *packets = calloc(item->news.packets + 1, sizeof(*packets));
@@ -332,6 +344,8 @@ static void write_flow(struct ss_results *results, struct ss_record *record, str
         results->status = EXIT_FAILURE;
     }
     *record = flow.record;
+    if (error == 0 && record->has_packets && record->packets > 0)
+        record->pcapng = path_of(record->finding, path);
     free(packets);
 }
 
@@ -342,6 +356,7 @@ static void show_item(struct ss_results *results, struct item *item, struct ss_t
                                .event = item->event,
                                .has_packets = true,
                                .packets = item->news.packets};
+    char path[PATH_BYTES];
 
     if (results->origins != NULL)
         record.origin = ss_origins_find(results->origins, &item->finding->client.ip);
@@ -349,7 +364,7 @@ static void show_item(struct ss_results *results, struct item *item, struct ss_t
         record.clock_offset_ns = ss_join_offset(results->join, item->event->host);
     bool is_flagged = item->finding->flags != 0 || item->event != NULL;
     if (is_flagged && results->store != NULL)
-        write_flow(results, &record, item);
+        write_flow(results, &record, item, path);
     if (!is_flagged && !results->options->all)
         return;
     if (!results->options->json) {

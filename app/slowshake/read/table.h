@@ -13,5 +13,5 @@ struct ss_table {
 };
 
 void ss_table_row(struct ss_table *table, const struct ss_record *record);
-/* The last line: how many, or that there were none. */
+/* Says so where there were none. */
 void ss_table_end(const struct ss_table *table, bool all);
