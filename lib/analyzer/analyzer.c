@@ -131,7 +131,7 @@ static void look_up(struct ss_analyzer *analyzer, unsigned count)
     struct ss_burst *burst = &analyzer->burst;
 
     for (unsigned i = 0; i < count; i++) {
-        burst->flow[i] = ss_flow_find(&analyzer->flows, &burst->key[i], burst->hash[i]);
+        burst->flow[i] = ss_flow_candidate(&analyzer->flows, burst->hash[i]);
         if (burst->flow[i] != SS_FLOW_NONE)
             __builtin_prefetch(ss_flow_at(&analyzer->flows, burst->flow[i]), 1);
     }
@@ -146,13 +146,16 @@ void ss_analyzer_feed(struct ss_analyzer *analyzer, const struct ss_frame *frame
         ss_connection_packet(analyzer, i);
     analyzer->counters.hellos_full = analyzer->pools.hellos.refusals;
     ss_upkeep(analyzer);
+    analyzer->has_fed = true;
 }
 
 void ss_analyzer_tick(struct ss_analyzer *analyzer, int64_t now_ns)
 {
     if (sane_time(now_ns) > analyzer->now_ns)
         analyzer->now_ns = sane_time(now_ns);
-    ss_upkeep(analyzer);
+    if (!analyzer->has_fed)
+        ss_upkeep(analyzer);
+    analyzer->has_fed = false;
 }
 
 bool ss_analyzer_flush(struct ss_analyzer *analyzer)

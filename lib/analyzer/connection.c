@@ -80,7 +80,7 @@ static bool is_new_connection(const struct ss_flow *flow, const struct ss_packet
            (flow->is_closed || !flow->has_isn || packet->seq != flow->isn);
 }
 
-/* The number that pass 2 found may be stale: the entry may have been given away within
+/* The number that pass 2 found is by tags alone, and may be stale: the entry may have been given away within
  * this burst, or made in it. */
 static uint32_t find_again(struct ss_analyzer *analyzer, unsigned i)
 {
@@ -195,7 +195,6 @@ void ss_connection_packet(struct ss_analyzer *analyzer, unsigned i)
         analyzer->counters.refused[SS_REFUSED_NOT_TLS]++;
     } else {
         analyzer->counters.analyzed_packets++;
-        note_clock_error(flow, burst->frame[i]);
         note_clock_error(flow, frame);
         keep(analyzer, flow, frame);
     }

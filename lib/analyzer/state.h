@@ -40,6 +40,7 @@ struct ss_analyzer {
     uint64_t packet_number;
     int64_t now_ns;          /* newest time seen */
     uint32_t handshake_hand; /* the handshake block that upkeep looks at next */
+    bool has_fed;            /* since the last tick: upkeep has had its turn */
     uint32_t news_head, news_tail;
     struct ss_analyzer_counters counters;
     struct ss_histogram phases[2][SS_PHASE_COUNT + 1];

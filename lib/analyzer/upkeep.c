@@ -10,8 +10,12 @@
 #define CLOSED_MS         2000u                /* a closed connection waits for stragglers */
 #define IDLE_MS           300000u              /* a silent connection is forgotten */
 #define STUCK_NS          (120 * 1000000000LL) /* a silent handshake is given up */
-#define ROOM_TRIES        64
 #define HALF_OPEN_NS      1000000000LL /* a connection without a hello gives way to a new one after this */
+
+/* Looked at when there is no room (bench: synflood). */
+#define ROOM_TRIES  64 /* entries, until */
+#define ROOM_CHOICE 8  /* so many were found that may give way */
+#define BLOCK_TRIES 8  /* handshake blocks */
 
 /* The 32 bits wrap after 49 days. Their last minutes are of packets that the mirror shows out of order,
  * a little before the newest one. */
@@ -101,14 +105,16 @@ void ss_upkeep(struct ss_analyzer *analyzer)
 bool ss_upkeep_make_room(struct ss_analyzer *analyzer)
 {
     uint32_t victim = SS_FLOW_NONE, victim_ms = 0;
+    unsigned choice = 0;
 
-    for (unsigned i = 0; i < ROOM_TRIES; i++) {
+    for (unsigned i = 0; i < ROOM_TRIES && choice < ROOM_CHOICE && victim_ms < UINT32_MAX; i++) {
         uint32_t number = ss_flow_next_to_age(&analyzer->flows);
         if (number == SS_FLOW_NONE)
             continue;
         const struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
         if (flow->state == SS_FLOW_OPEN)
             continue;
+        choice++;
         uint32_t ms = flow->is_closed ? UINT32_MAX : silent_ms(flow, analyzer->now_ns) + 1;
         if (ms > victim_ms) {
             victim = number;
@@ -125,10 +131,10 @@ bool ss_upkeep_make_room(struct ss_analyzer *analyzer)
 /* A connection that has been silent since its SYN gives its handshake block to a new one. */
 bool ss_upkeep_free_handshake(struct ss_analyzer *analyzer)
 {
-    for (unsigned i = 0; i < ROOM_TRIES; i++) {
+    for (unsigned i = 0; i < BLOCK_TRIES; i++) {
         struct ss_handshake *handshake = next_handshake(analyzer);
-        if (handshake == NULL || ss_handshake_is_tls(handshake) ||
-            analyzer->now_ns - handshake->base_ns < HALF_OPEN_NS)
+        if (handshake == NULL || analyzer->now_ns - handshake->base_ns < HALF_OPEN_NS ||
+            ss_handshake_is_tls(handshake))
             continue;
         ss_connection_conclude(analyzer, handshake, analyzer->now_ns);
         return true;

@@ -12,11 +12,21 @@ struct ss_flow_key {
     uint16_t port[2];
 };
 
+/* An address as one number that orders as its bytes do. */
+static inline unsigned __int128 ss_flow_order(const struct ss_ip *ip)
+{
+    uint64_t word[2];
+
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the words' bytes are turned around here");
+    memcpy(word, ip->bytes, sizeof(word));
+    return (unsigned __int128)__builtin_bswap64(word[0]) << 64 | __builtin_bswap64(word[1]);
+}
+
 /* *ret_from_first: the packet's source is endpoint 0. */
 static inline struct ss_flow_key ss_flow_key_of(const struct ss_packet *packet, bool *ret_from_first)
 {
-    int order = memcmp(&packet->source, &packet->destination, sizeof(packet->source));
-    bool first = order < 0 || (order == 0 && packet->source_port <= packet->destination_port);
+    unsigned __int128 source = ss_flow_order(&packet->source), other = ss_flow_order(&packet->destination);
+    bool first = (source < other) | ((source == other) & (packet->source_port <= packet->destination_port));
     struct ss_flow_key key;
 
     key.ip[!first] = packet->source;
@@ -29,7 +39,14 @@ static inline struct ss_flow_key ss_flow_key_of(const struct ss_packet *packet, 
 
 static inline bool ss_flow_key_equal(const struct ss_flow_key *a, const struct ss_flow_key *b)
 {
-    return memcmp(a, b, sizeof(*a)) == 0;
+    uint64_t x[4], y[4];
+    uint32_t x_ports, y_ports;
+
+    memcpy(x, a->ip, sizeof(x));
+    memcpy(y, b->ip, sizeof(y));
+    memcpy(&x_ports, a->port, sizeof(x_ports));
+    memcpy(&y_ports, b->port, sizeof(y_ports));
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x_ports ^ y_ports)) == 0;
 }
 
 /* Seeded multiply-and-fold (as in wyhash): with a secret seed, a peer cannot

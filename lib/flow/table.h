@@ -10,6 +10,12 @@
  * A key lives in one of two buckets, whichever was emptier, so that with twice as many slots as entries a
  * bucket practically never overflows; if both are full, the newcomer is refused. Entries never move: their
  * number names them for as long as they live. One owner, no lock, nothing allocated.
+ *
+ * A burst is looked up in passes, so that its misses overlap:
+ *
+ *     ss_flow_prefetch()     as soon as the hash is known
+ *     ss_flow_candidate()    by tags alone; the caller prefetches the entry
+ *     the entry's key is compared; where it is another's, ss_flow_find()
  */
 
 #include "base/pool.h"
@@ -77,6 +83,8 @@ size_t ss_flow_table_bytes(uint32_t flows_max);
 /* memory: zeroed, borrowed. */
 void ss_flow_table_init(struct ss_flow_table *table, void *memory, uint32_t flows_max, uint64_t seed);
 
+/* The entry that a key of this hash probably has, from tags alone; SS_FLOW_NONE: no tag matches. */
+uint32_t ss_flow_candidate(const struct ss_flow_table *table, uint64_t hash);
 /* The entry's number or SS_FLOW_NONE. */
 uint32_t ss_flow_find(const struct ss_flow_table *table, const struct ss_flow_key *key, uint64_t hash);
 /* A zeroed entry with its key, state OPEN; SS_FLOW_NONE: no room. The key must not be in the table. */

@@ -108,6 +108,35 @@ static void both_directions_of_a_connection_have_one_key(void **state)
     }
 }
 
+/* The record's tuple hash is made of the key: its order is part of what is written. */
+static void the_lower_address_comes_first_as_its_bytes_order(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *low, *high;
+    } rows[] = {{"0.0.0.1", "0.0.1.0"},
+                {"1.0.0.0", "2.0.0.0"},
+                {"192.0.2.7", "198.51.100.1"},
+                {"::1", "::2"},
+                {"::ff", "::100"},
+                {"::1:0:0:0", "1::"},
+                {"1::", "100::"},
+                {"192.0.2.7", "2001:db8::"},
+                {"7fff::", "8000::"},
+                {"::7fff:0:0:0", "::8000:0:0:0"}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct ss_packet up = packet_of(rows[i].low, 9, rows[i].high, 1);
+        struct ss_packet down = packet_of(rows[i].high, 1, rows[i].low, 9);
+        bool first;
+        assert_true(memcmp(&up.source, &up.destination, sizeof(up.source)) < 0);
+        struct ss_flow_key key = ss_flow_key_of(&up, &first);
+        assert_true(first);
+        assert_true(ss_ip_equal(&key.ip[0], &up.source) && key.port[0] == 9);
+        ss_flow_key_of(&down, &first);
+        assert_false(first);
+    }
+}
+
 static void a_connection_of_an_endpoint_with_itself_has_a_key(void **state)
 {
     (void)state;
@@ -190,6 +219,55 @@ static void what_was_added_is_found_until_it_is_removed(void **state)
         assert_int_equal(find(&table, i), i % 2 ? numbers[i] : SS_FLOW_NONE);
     assert_int_equal(table.entries.used, 500);
     assert_int_equal(table.overflow, 0);
+    close_table(&table);
+}
+
+static uint32_t candidate(const struct ss_flow_table *table, uint32_t number)
+{
+    return ss_flow_candidate(table, hash_of(number));
+}
+
+/* Tags have 15 bits and a key meets 8 others on average: of 1000, hardly one finds another's. */
+static void by_its_tag_nearly_every_key_finds_its_entry_and_none_that_is_not_there(void **state)
+{
+    (void)state;
+    struct ss_flow_table table = open_table(1000);
+    uint32_t numbers[1000];
+    unsigned wrong = 0;
+
+    for (uint32_t i = 0; i < 1000; i++)
+        wrong += candidate(&table, i) != SS_FLOW_NONE;
+    assert_int_equal(wrong, 0); /* nothing is in it */
+    for (uint32_t i = 0; i < 1000; i++)
+        numbers[i] = add(&table, i);
+    for (uint32_t i = 0; i < 1000; i++) {
+        assert_true(candidate(&table, i) != SS_FLOW_NONE);
+        wrong += candidate(&table, i) != numbers[i];
+        wrong += candidate(&table, 5000 + i) != SS_FLOW_NONE;
+    }
+    assert_in_range(wrong, 0, 5);
+    for (uint32_t i = 0; i < 1000; i++)
+        ss_flow_remove(&table, numbers[i]);
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_int_equal(candidate(&table, i), SS_FLOW_NONE);
+    close_table(&table);
+}
+
+/* Two keys of one tag and one bucket: the candidate is one of them, the look-up by key tells them apart. */
+static void where_tags_are_equal_the_key_decides(void **state)
+{
+    (void)state;
+    struct ss_flow_table table = open_table(16);
+    struct ss_flow_key one = key_of(1), two = key_of(2);
+    uint64_t hash = hash_of(1);
+    uint32_t first = ss_flow_add(&table, &one, hash), second = ss_flow_add(&table, &two, hash);
+    uint32_t found = ss_flow_candidate(&table, hash);
+
+    assert_true(found == first || found == second);
+    assert_int_equal(ss_flow_find(&table, &one, hash), first);
+    assert_int_equal(ss_flow_find(&table, &two, hash), second);
+    ss_flow_remove(&table, first);
+    assert_int_equal(ss_flow_candidate(&table, hash), second);
     close_table(&table);
 }
 
@@ -332,11 +410,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_directions_of_a_connection_have_one_key),
+        cmocka_unit_test(the_lower_address_comes_first_as_its_bytes_order),
         cmocka_unit_test(a_connection_of_an_endpoint_with_itself_has_a_key),
         cmocka_unit_test(every_byte_of_a_key_counts),
         cmocka_unit_test(another_seed_gives_other_hashes),
         cmocka_unit_test(analyzers_get_even_parts),
         cmocka_unit_test(what_was_added_is_found_until_it_is_removed),
+        cmocka_unit_test(by_its_tag_nearly_every_key_finds_its_entry_and_none_that_is_not_there),
+        cmocka_unit_test(where_tags_are_equal_the_key_decides),
         cmocka_unit_test(an_entry_that_is_used_again_starts_clean),
         cmocka_unit_test(a_full_table_refuses_the_newcomer_and_keeps_the_rest),
         cmocka_unit_test(keys_of_the_same_two_buckets_fill_both_and_then_are_refused_and_counted),
