@@ -165,10 +165,10 @@ appliance_start()
     ! lab_gone "$APPLIANCE" || give_up "slowshake ended"
 }
 
-# That it ended is an answer, too: no use waiting.
+# Telemetry answers a little before the journals are open and the ports are polled. That it ended is an answer, too: no use waiting.
 appliance_answers()
 {
-    lab_gone "$APPLIANCE" || { [ -S "/var/run/dpdk/$LAB/dpdk_telemetry.v2" ] && telemetry /slowshake/status >/dev/null 2>&1; }
+    lab_gone "$APPLIANCE" || { grep -q '^slowshake: ready' "$LAB_DIR/slowshake.log" && telemetry /slowshake/status >/dev/null 2>&1; }
 }
 
 telemetry()
