@@ -22,14 +22,14 @@ bool ss_export_begin(struct ss_analyzer *analyzer, uint64_t at, struct ss_export
     if (note == NULL)
         return false;
     const struct ss_flow *flow = living_flow(analyzer, note);
-    if (flow != NULL)
+    if (flow != NULL) {
         ss_note_clock_error(note, flow);
-    if (flow != NULL)
         *ret_cursor = (struct ss_export_cursor){
             .handshakes_at = flow->handshakes_at, .recent_at = flow->recent_at, .packets = flow->packets};
-    else
+    } else {
         *ret_cursor = (struct ss_export_cursor){
             .handshakes_at = note->handshakes_at, .recent_at = note->recent_at, .packets = note->packets};
+    }
     return true;
 }
 

@@ -50,7 +50,7 @@ struct ss_talk {
     bool is_proxied_over;  /* it is known whether there is one */
     bool has_proxied;      /* it names addresses */
     uint32_t skipped[2];   /* bytes of each direction that come before TLS */
-    uint32_t tls_expected; /* number of the byte behind the PROXY protocol header; 0: there is none */
+    uint32_t header_bytes; /* of the PROXY protocol header; 0: there is none */
     struct ss_endpoint proxied_client, proxied_server;
     uint8_t proxied[SS_PROXIED_MAX];
 };

@@ -57,9 +57,7 @@ static bool take_proxied(struct ss_handshake *handshake, struct ss_chunk *chunk)
     talk->has_proxied = header.has_addresses;
     talk->proxied_client = header.client;
     talk->proxied_server = header.server;
-    /* Version 2's extensions may end in a later segment. */
-    uint32_t end = handshake->stream[SS_CLIENT].first + header.bytes;
-    talk->tls_expected = end;
+    talk->header_bytes = header.bytes; /* version 2's extensions may end in a later segment */
     return false;
 }
 
@@ -70,8 +68,9 @@ static enum ss_talk_verdict take_client(struct ss_handshake *handshake, struct s
 
     if (!talk->is_proxied_over && take_proxied(handshake, chunk))
         return SS_TALK_PASSED;
-    if (ss_seq_before(chunk->seq, talk->tls_expected) && talk->tls_expected != 0) {
-        uint32_t header_left = talk->tls_expected - chunk->seq;
+    uint32_t offset_in_stream = chunk->seq - handshake->stream[SS_CLIENT].first;
+    if (offset_in_stream < talk->header_bytes) {
+        uint32_t header_left = talk->header_bytes - offset_in_stream;
         if (ss_span_left(&chunk->bytes) <= header_left)
             return SS_TALK_PASSED;
         cut(chunk, header_left);
