@@ -51,6 +51,11 @@ struct ss_finding {
     uint32_t clock_error_ns; /* the largest of its packets */
     uint32_t flags;          /* SS_FLAG_... of the wire */
     int64_t mark_ns[SS_MARK_COUNT];
+    int64_t sent_ns[SS_PHASE_COUNT]; /* how long the phase was by its sender's own clock, or UNSEEN */
+    struct ss_timeline_wait waits[SS_TIMELINE_WAITS]; /* the evidence, in order of time */
+    uint8_t wait_count;
+    uint32_t
+        unsure_phases; /* bits: as long as a retransmission timeout, of a sender that counts no packets */
     struct ss_judgement judged;
     int64_t rtt_ns;        /* least to the client; SS_MARK_UNSEEN where not measured */
     int64_t server_rtt_ns; /* least to the server */

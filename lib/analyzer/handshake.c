@@ -3,15 +3,16 @@
 #include "analyzer/handshake.h"
 
 #include "analyzer/answer.h"
+#include "analyzer/handshake_loss.h"
 #include "analyzer/handshake_talk.h"
 #include "analyzer/handshake_tls.h"
 #include "base/seq.h"
 
 #include <string.h>
 
-#define SETTLE_NS        (50 * 1000000LL)   /* a complete handshake waits for what the mirror still owes */
-#define CLOSE_NS         (1000 * 1000000LL) /* and one broken off for what was under way */
-#define HOLE_PATIENCE_NS (10 * 1000000LL)   /* missing data may come so long after its acknowledgement */
+#define SETTLE_NS        (50 * 1000000LL) /* a complete handshake waits for what the mirror still owes */
+#define CLOSE_NS         (1000 * 1000000LL) /* for its acknowledgement; and one broken off for what was under way */
+#define HOLE_PATIENCE_NS (10 * 1000000LL) /* missing data may come so long after its acknowledgement */
 
 void ss_handshake_init(struct ss_handshake *handshake, uint32_t flow, const struct ss_packet *first,
                        int64_t time_ns)
@@ -25,6 +26,7 @@ void ss_handshake_init(struct ss_handshake *handshake, uint32_t flow, const stru
     handshake->encap_count = first->encap_count;
     memcpy(handshake->encap, first->encap, sizeof(handshake->encap));
     for (unsigned side = 0; side < 2; side++) {
+        handshake->window_closed_ns[side] = SS_MARK_UNSEEN;
         ss_stream_init(&handshake->stream[side]);
         ss_tls_init(&handshake->tls[side]);
     }
@@ -78,11 +80,12 @@ static bool is_duplicate(struct ss_handshake *handshake, enum ss_side side, cons
 
 /* ---- TCP's own handshake */
 
-/* A SYN or SYN-ACK sent again, while nobody had answered the one before: it, or its answer, was lost. */
-static void sent_again(struct ss_handshake *handshake, enum ss_side side, int64_t *newest_ns, int64_t t)
+/* A SYN or SYN-ACK sent again, while nobody had answered the one before. */
+static void sent_again(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
+                       int64_t *newest_ns, int64_t t)
 {
     if (*newest_ns != SS_MARK_UNSEEN) {
-        ss_timeline_add_wait(&handshake->timeline, SS_SHARE_LOSS, *newest_ns, t);
+        ss_loss_sent_again(handshake, side, packet, packet->seq + 1, *newest_ns, t);
         if (handshake->syns_again[side] < UINT8_MAX)
             handshake->syns_again[side]++;
     }
@@ -97,12 +100,12 @@ static void take_syn(struct ss_handshake *handshake, const struct ss_packet *pac
     if (side == SS_CLIENT && !(packet->flags & SS_TCP_ACK)) {
         ss_handshake_mark(handshake, SS_MARK_SYN, t);
         if (!ss_handshake_is_marked(handshake, SS_MARK_SYN_ACK))
-            sent_again(handshake, side, &handshake->syn_ns, t);
+            sent_again(handshake, packet, side, &handshake->syn_ns, t);
     } else if (side == SS_SERVER && packet->flags & SS_TCP_ACK) {
         ss_handshake_mark(handshake, SS_MARK_SYN_ACK, t);
         /* After the ACK it is a deferred accept, and no loss. */
         if (!ss_handshake_is_marked(handshake, SS_MARK_ACK))
-            sent_again(handshake, side, &handshake->syn_ack_ns, t);
+            sent_again(handshake, packet, side, &handshake->syn_ack_ns, t);
         if (handshake->early_ack_ns != SS_MARK_UNSEEN && handshake->early_ack == packet->seq + 1)
             ss_handshake_mark(handshake, SS_MARK_ACK, handshake->early_ack_ns);
         if (handshake->syn_ns != SS_MARK_UNSEEN)
@@ -137,6 +140,7 @@ static void take_ack(struct ss_handshake *handshake, const struct ss_packet *pac
         take_early_ack(handshake, packet, side, t);
         return;
     }
+    ss_loss_acknowledged(handshake, !side, packet, t);
     if (side == SS_CLIENT && !(packet->flags & SS_TCP_SYN) &&
         !ss_handshake_is_marked(handshake, SS_MARK_ACK) &&
         ss_handshake_is_marked(handshake, SS_MARK_SYN_ACK) && ss_seq_reached(packet->ack, peer->first)) {
@@ -157,41 +161,11 @@ static void take_ack(struct ss_handshake *handshake, const struct ss_packet *pac
 
 /* ---- payload */
 
-/* Who waited for a segment that had to be sent again. */
-static void take_fate(struct ss_handshake *handshake, enum ss_side side, const struct ss_segment_fate *fate,
-                      int64_t t)
+/* Bytes of a side that nobody will ever know: what TLS they were part of may be over for us. */
+static void skip_tls(struct ss_handshake *handshake, enum ss_side side, uint32_t missing)
 {
-    struct ss_lost *lost = &handshake->lost;
-
-    if (fate->kind == SS_SEGMENT_RETRANSMITTED && !fate->was_acknowledged) {
-        ss_timeline_add_wait(&handshake->timeline, SS_SHARE_LOSS, fate->since_ns, t);
-        if (side == SS_CLIENT)
-            lost->tap_to_server++;
-        else
-            lost->tap_to_client++;
-    } else if (fate->kind == SS_SEGMENT_FILLED && t - fate->since_ns > SS_DUPLICATE_MAX_NS) {
-        ss_timeline_add_wait(&handshake->timeline, SS_SHARE_LOSS, fate->since_ns, t);
-        if (side == SS_CLIENT)
-            lost->client_to_tap++;
-        else
-            lost->server_to_tap++;
-    }
-}
-
-/* A segment that is the first copy the tap saw, but not the first that was sent. */
-static void take_unseen(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
-                        int64_t t)
-{
-    const struct ss_timeline *timeline = &handshake->timeline;
-    int64_t rtt_ns = side == SS_CLIENT ? timeline->client_rtt_ns : timeline->server_rtt_ns;
-    uint16_t *lost = side == SS_CLIENT ? &handshake->lost.client_to_tap : &handshake->lost.server_to_tap;
-    int64_t since_ns;
-    unsigned count = ss_sender_next(&handshake->sender[side], packet, t, rtt_ns, &since_ns);
-
-    if (count == 0)
-        return;
-    ss_timeline_add_wait(&handshake->timeline, SS_SHARE_LOSS, since_ns, t);
-    *lost = (uint16_t)(*lost + count);
+    if (handshake->talk.state != SS_TALK_OVER || !ss_tls_skip(&handshake->tls[side], missing))
+        handshake->is_blind[side] = true;
 }
 
 static bool take_chunks(struct ss_handshake *handshake, struct ss_handshake_pools *pools, enum ss_side side,
@@ -214,22 +188,22 @@ static bool take_chunks(struct ss_handshake *handshake, struct ss_handshake_pool
     return is_tls;
 }
 
-/* Bytes that the peer acknowledged long ago and the tap never saw: the mirror lost them. */
+/* Bytes that the peer acknowledged long ago and the tap never saw: the mirror lost them. A single one may be
+ * the FIN's number, or a keep-alive's. Of a mirror that never shows a side nothing was lost. */
 static void skip_lost_by_mirror(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
                                 enum ss_side side, int64_t t)
 {
     struct ss_stream *stream = &handshake->stream[side];
     int64_t acknowledged_ns;
 
-    if (stream->held_count == 0 ||
-        !ss_stream_acknowledged_at(stream, stream->held[0].seq, &acknowledged_ns) ||
+    if (!handshake->saw[side] || !ss_stream_acknowledged_at(stream, stream->edge + 2, &acknowledged_ns) ||
         t - acknowledged_ns < HOLE_PATIENCE_NS)
         return;
     uint32_t missing = ss_stream_skip_hole(stream, t);
     handshake->missing_bytes += missing;
-    ss_timeline_add_wait(&handshake->timeline, SS_SHARE_UNKNOWN, acknowledged_ns, t);
-    if (handshake->talk.state == SS_TALK_OVER)
-        ss_tls_skip(&handshake->tls[side], missing);
+    handshake->blind_ns = acknowledged_ns;
+    ss_timeline_add_wait(&handshake->timeline, SS_EVIDENCE_MIRROR_LOST, acknowledged_ns, t);
+    skip_tls(handshake, side, missing);
     take_chunks(handshake, pools, side, NULL, t);
 }
 
@@ -250,7 +224,7 @@ static bool take_payload(struct ss_handshake *handshake, struct ss_handshake_poo
     if (side == SS_CLIENT)
         ss_answer_note_segment(handshake, segment.seq + segment.bytes, packet->ack);
     struct ss_segment_fate fate = ss_stream_feed(stream, &pools->segments, &segment);
-    take_fate(handshake, side, &fate, t);
+    ss_loss_take_fate(handshake, side, packet, &fate, t);
     return take_chunks(handshake, pools, side, &segment, t);
 }
 
@@ -266,10 +240,24 @@ static bool has_all_of_flight(const struct ss_handshake *handshake)
            ss_stream_seen_at(&handshake->stream[SS_SERVER], flight_end, &at_ns);
 }
 
+/* Bytes that only the mirror lost held the messages that are still missing: there is nothing to wait for. */
+static bool is_blind(const struct ss_handshake *handshake)
+{
+    if (!handshake->has_answer)
+        return handshake->is_blind[SS_CLIENT] ||
+               (handshake->is_blind[SS_SERVER] && !handshake->has_server_hello);
+    return handshake->is_blind[SS_SERVER];
+}
+
 /* Complete, whatever was said of it before: a side may close while the other's last bytes are under way. */
 static void look_for_end(struct ss_handshake *handshake)
 {
-    if (!ss_answer_find(handshake))
+    bool is_answered = ss_answer_find(handshake);
+
+    handshake->is_given_up = is_blind(handshake) && (!is_answered || ss_handshake_is_tls12(handshake));
+    if (handshake->is_given_up)
+        ss_handshake_end(handshake, SS_OUTCOME_UNFINISHED, handshake->blind_ns);
+    if (!is_answered)
         return;
     if (ss_answer_is_rejection(handshake)) {
         ss_handshake_end(handshake, SS_OUTCOME_CLIENT_REJECTED, handshake->answer.end_ns);
@@ -295,11 +283,21 @@ static void take_close(struct ss_handshake *handshake, const struct ss_packet *p
                          t);
 }
 
+/* Whether the server has the client's answer: on its way there it may have been lost beyond the tap. */
+static bool is_answer_received(const struct ss_handshake *handshake)
+{
+    uint32_t answer_end = handshake->answer.begin_seq + 5u + handshake->answer.bytes;
+    int64_t at_ns;
+
+    return !handshake->saw[SS_SERVER] || handshake->is_blind[SS_SERVER] ||
+           ss_stream_acknowledged_at(&handshake->stream[SS_CLIENT], answer_end, &at_ns);
+}
+
 static bool is_settled(const struct ss_handshake *handshake, int64_t t)
 {
     if (handshake->outcome == SS_OUTCOME_COUNT)
         return false;
-    if (handshake->outcome != SS_OUTCOME_COMPLETE)
+    if (handshake->outcome != SS_OUTCOME_COMPLETE || !is_answer_received(handshake))
         return t - handshake->ended_ns >= CLOSE_NS;
     return t - handshake->ended_ns >= SETTLE_NS || has_all_of_flight(handshake);
 }
@@ -326,7 +324,11 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, struct 
         handshake->last_ns = t;
     if (clock_error_ns > handshake->clock_error_ns)
         handshake->clock_error_ns = clock_error_ns;
-    take_unseen(handshake, packet, side, t);
+    ss_sender_next(&handshake->sender[side], packet, t, ss_loss_round_trip(&handshake->timeline));
+    ss_loss_take_windows(handshake, side, packet, t);
+    if (packet->payload_bytes == 0 && handshake->stream[side].started &&
+        !(packet->flags & (SS_TCP_SYN | SS_TCP_RST)))
+        ss_sender_told(&handshake->sender[side], packet->seq, handshake->stream[side].edge, t);
     if (packet->flags & SS_TCP_SYN)
         take_syn(handshake, packet, side, t);
     if (packet->flags & SS_TCP_ACK && !(packet->flags & SS_TCP_RST))
@@ -339,78 +341,4 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, struct 
     look_for_end(handshake);
     take_close(handshake, packet, side, t);
     return is_settled(handshake, t) ? SS_HANDSHAKE_ENDED : SS_HANDSHAKE_GOES_ON;
-}
-
-/* ---- the finding */
-
-static void place_flight(const struct ss_handshake *handshake, struct ss_timeline *timeline)
-{
-    const struct ss_stream *server = &handshake->stream[SS_SERVER];
-    uint32_t flight_end;
-
-    if (!ss_answer_flight_end(handshake, &flight_end))
-        return;
-    ss_stream_seen_at(server, flight_end, &timeline->mark_ns[SS_MARK_SERVER_FLIGHT]);
-    ss_stream_acknowledged_at(server, flight_end, &timeline->mark_ns[SS_MARK_FLIGHT_ACK]);
-}
-
-static int64_t measured(int64_t least_ns)
-{
-    return least_ns > 0 ? least_ns : SS_MARK_UNSEEN;
-}
-
-static enum ss_visibility visibility_of(const struct ss_handshake *handshake)
-{
-    if (handshake->saw[SS_CLIENT] && handshake->saw[SS_SERVER])
-        return SS_SEEN_BOTH;
-    return handshake->saw[SS_CLIENT] ? SS_SEEN_CLIENT_ONLY : SS_SEEN_SERVER_ONLY;
-}
-
-static uint16_t added(uint16_t a, uint16_t b)
-{
-    return (uint16_t)(a + b < UINT16_MAX ? a + b : UINT16_MAX);
-}
-
-static uint16_t retransmits_of(const struct ss_handshake *handshake, enum ss_side side)
-{
-    return added(handshake->stream[side].retransmitted, handshake->syns_again[side]);
-}
-
-void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap, int64_t until_ns,
-                           struct ss_finding *ret_finding)
-{
-    struct ss_timeline timeline = handshake->timeline;
-    struct ss_finding *finding = ret_finding;
-    bool is_open = handshake->outcome == SS_OUTCOME_COUNT;
-    bool was_left = is_open || handshake->outcome == SS_OUTCOME_UNFINISHED;
-
-    memset(finding, 0, sizeof(*finding));
-    place_flight(handshake, &timeline);
-    if (handshake->outcome != SS_OUTCOME_COMPLETE)
-        timeline.open_until_ns = was_left ? until_ns - handshake->base_ns : handshake->ended_ns;
-    ss_timeline_judge(&timeline, tap, &finding->judged);
-
-    finding->start_ns = handshake->base_ns;
-    finding->encap_count = handshake->encap_count;
-    memcpy(finding->encap, handshake->encap, sizeof(finding->encap));
-    finding->visibility = (uint8_t)visibility_of(handshake);
-    finding->outcome = is_open ? SS_OUTCOME_UNFINISHED : handshake->outcome;
-    finding->alert = handshake->alert;
-    finding->clock_error_ns = handshake->clock_error_ns;
-    memcpy(finding->mark_ns, timeline.mark_ns, sizeof(finding->mark_ns));
-    finding->rtt_ns = measured(timeline.client_rtt_ns);
-    finding->server_rtt_ns = measured(timeline.server_rtt_ns);
-    finding->client_retransmits = retransmits_of(handshake, SS_CLIENT);
-    finding->server_retransmits = retransmits_of(handshake, SS_SERVER);
-    finding->tap_missing_bytes = handshake->missing_bytes;
-    finding->mirror_duplicates = handshake->duplicates;
-    finding->lost = handshake->lost;
-    finding->lost.tap_to_server = added(finding->lost.tap_to_server, handshake->syns_again[SS_CLIENT]);
-    finding->lost.tap_to_client = added(finding->lost.tap_to_client, handshake->syns_again[SS_SERVER]);
-    finding->has_proxied = handshake->talk.has_proxied;
-    finding->proxied_client = handshake->talk.proxied_client;
-    finding->proxied_server = handshake->talk.proxied_server;
-    finding->still_open = is_open;
-    finding->is_tls = ss_handshake_is_tls(handshake);
-    finding->tls = handshake->hello;
 }

@@ -9,7 +9,7 @@
  */
 
 #include "analyzer/finding.h"
-#include "analyzer/unseen.h"
+#include "analyzer/sender.h"
 #include "base/pool.h"
 #include "packet/packet.h"
 #include "stream/stream.h"
@@ -20,6 +20,7 @@ enum ss_side { SS_CLIENT, SS_SERVER };
 
 #define SS_ANSWER_RECORDS   6       /* records of the client after its hello that are remembered */
 #define SS_SEGMENT_ACKS     6       /* segments of the client whose acknowledgement is remembered */
+#define SS_SENT_AGAIN       3       /* segments of a side sent again, whose acknowledgement is awaited */
 #define SS_RECENT_PRINTS    4       /* packets of a side among which duplicates are looked for */
 #define SS_DUPLICATE_MAX_NS 1000000 /* a mirror's second copy comes within this; no retransmission does */
 
@@ -35,6 +36,24 @@ struct ss_answer_record {
 struct ss_segment_ack {
     uint32_t seq_end; /* of a client segment */
     uint32_t ack;     /* that it carried */
+};
+
+/* A segment that the tap saw twice. Whether the copy before had arrived, the acknowledgement tells. */
+struct ss_sent_again {
+    int64_t since_ns, at_ns; /* the copy before, this copy */
+    int64_t acked_ns;        /* 0: not yet */
+    uint32_t seq_end;
+    uint32_t ts_value; /* of this copy, with has_timestamps */
+    bool has_timestamps;
+    bool is_echo;     /* the acknowledgement echoes the time of a copy before (RFC 3522) */
+    bool is_reported; /* or reports that both came (RFC 3708), as one of a SYN always might */
+};
+
+/* The server's flight and the client's window for it. */
+struct ss_flight_window {
+    int64_t sent_ns;     /* newest data of the server */
+    int64_t released_ns; /* newest acknowledgement that made room */
+    uint32_t in_flight;  /* bytes before that acknowledgement */
 };
 
 struct ss_print {
@@ -78,8 +97,10 @@ struct ss_handshake {
     uint32_t hello_end, server_hello_end, flight_end; /* sequence numbers; valid with the bits below */
     uint32_t encrypted_end;                           /* of the server's newest encrypted record */
     bool has_hello, has_server_hello, has_flight_end, has_hello_again;
-    bool resumed12; /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
-    bool saw[2];    /* packets of each side */
+    bool resumed12;   /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
+    bool saw[2];      /* packets of each side */
+    bool is_blind[2]; /* what the mirror lost of a side makes its TLS unreadable from there on */
+    bool is_given_up; /* so that its end will never be seen */
     bool has_answer;
     struct ss_answer_record answer;
     struct ss_answer_record records[SS_ANSWER_RECORDS];
@@ -90,12 +111,17 @@ struct ss_handshake {
     uint8_t encap_count;
     struct ss_encap encap[SS_ENCAP_MAX];
     uint32_t clock_error_ns;
+    int64_t blind_ns; /* when the newest of what only the mirror lost was acknowledged */
     uint32_t duplicates;
     uint32_t missing_bytes;
     struct ss_lost lost;
     struct ss_stream stream[2];
     struct ss_tls_direction tls[2];
     struct ss_sender sender[2];
+    struct ss_sent_again sent_again[2][SS_SENT_AGAIN];
+    uint8_t sent_again_count[2];
+    int64_t window_closed_ns[2]; /* since when a side's receive window is closed, or SS_MARK_UNSEEN */
+    struct ss_flight_window window;
     struct ss_talk talk;
     struct ss_timeline timeline;
     struct ss_finding_tls hello;

@@ -188,6 +188,47 @@ static json_t *new_shares(const struct ss_judgement *judged)
     return whole(object, ok);
 }
 
+/* The stretches of time that count for somebody by evidence, whatever phase they lie in. */
+static json_t *new_evidence(const struct ss_finding *finding)
+{
+    json_t *array = json_array();
+    bool ok = array != NULL;
+
+    for (unsigned i = 0; i < finding->wait_count && i < SS_TIMELINE_WAITS; i++) {
+        const struct ss_timeline_wait *wait = &finding->waits[i];
+        enum ss_share share = ss_timeline_share((enum ss_evidence)wait->evidence, (enum ss_tap)finding->tap);
+        json_t *row = json_object();
+        bool row_ok = put(row, "what", json_string(ss_evidence_name((enum ss_evidence)wait->evidence)));
+        row_ok &= put(row, "share", json_string(ss_share_name(share)));
+        row_ok &= put(row, "from", json_integer(wait->from_ns));
+        row_ok &= put(row, "to", json_integer(wait->to_ns));
+        ok &= append(array, whole(row, row_ok));
+    }
+    return whole(array, ok);
+}
+
+/* Phases as their sender's own clock has them. */
+static json_t *new_sender_clock(const struct ss_finding *finding)
+{
+    json_t *object = json_object();
+    bool ok = object != NULL;
+
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++) {
+        if (finding->sent_ns[i] != SS_MARK_UNSEEN)
+            ok &= put(object, ss_phase_name((enum ss_phase)i), json_integer(finding->sent_ns[i]));
+    }
+    return whole(object, ok);
+}
+
+static bool has_sender_clock(const struct ss_finding *finding)
+{
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++) {
+        if (finding->sent_ns[i] != SS_MARK_UNSEEN)
+            return true;
+    }
+    return false;
+}
+
 static json_t *new_pending(const struct ss_judgement *judged)
 {
     json_t *object = json_object();
@@ -360,6 +401,10 @@ static bool put_times(json_t *object, const struct ss_finding *finding)
     ok &= put(object, "shares", new_shares(judged));
     if (judged->pending_ns > 0 && judged->pending_phase < SS_PHASE_COUNT)
         ok &= put(object, "pending", new_pending(judged));
+    if (finding->wait_count > 0)
+        ok &= put(object, "evidence", new_evidence(finding));
+    if (has_sender_clock(finding))
+        ok &= put(object, "sender_clock", new_sender_clock(finding));
     return ok;
 }
 

@@ -3,7 +3,9 @@
 /* The sentence that says why: what a person can look up in the marks and in the pcapng, and nothing else. */
 
 #include "export/record.h"
+
 #include "base/units.h"
+#include "export/evidence.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -12,6 +14,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define ANY             SS_MARK_COUNT
+#define SENTENCE_BYTES  320
 
 /* Text that is cut where its room ends. */
 struct text {
@@ -263,12 +266,39 @@ static void add_total(struct text *text, const struct facts *facts, int64_t said
     say(text, " went to %s", who(facts->verdict));
 }
 
+/* Evidence that is the better part of it; false: there is none. */
+static bool add_evidence(struct text *text, const struct facts *facts)
+{
+    int64_t ns;
+    enum ss_evidence evidence = ss_evidence_of(facts->finding, facts->verdict, &ns);
+
+    if (evidence == SS_EVIDENCE_COUNT)
+        return false;
+    char sentence[SENTENCE_BYTES];
+    ss_evidence_say(evidence, ns, sentence, sizeof(sentence));
+    say(text, "%s", sentence);
+    return true;
+}
+
+/* What the blamed one's own clock says of the phase. */
+static void add_sender_clock(struct text *text, const struct facts *facts)
+{
+    int64_t sent_ns = facts->finding->sent_ns[facts->phase];
+
+    if (sent_ns == SS_MARK_UNSEEN || sent_ns == 0 ||
+        (facts->verdict != SS_VERDICT_CLIENT && facts->verdict != SS_VERDICT_SERVER))
+        return;
+    say(text, "; its own TCP clock says ");
+    say_duration(text, sent_ns);
+}
+
 static void add_phase(struct text *text, const struct facts *facts)
 {
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         if (!row_fits(&ROWS[i], facts))
             continue;
         add_sentence(text, facts, ROWS[i].sentence);
+        add_sender_clock(text, facts);
         add_total(text, facts, facts->finding->judged.phase_ns[facts->phase]);
         return;
     }
@@ -336,11 +366,19 @@ static void add_loss(struct text *text, const struct facts *facts)
     unsigned by_client = finding->client_retransmits, by_server = finding->server_retransmits;
     unsigned all = by_client + by_server;
 
-    if (all > 0)
+    if (facts->share_ns == 0 && finding->judged.after_ns > 0) {
+        say(text, "the last message was sent again ");
+        say_duration(text, finding->judged.after_ns);
+        say(text, " after it had passed the tap");
+    } else if (all > 0) {
         say(text, "%u segment%s sent again (%u by the client, %u by the server); ", all,
             all == 1 ? " was" : "s were", by_client, by_server);
-    say_duration(text, facts->share_ns);
-    say(text, " went by waiting for %s", all == 0 ? "lost packets" : all == 1 ? "it" : "them");
+        say_duration(text, facts->share_ns);
+        say(text, " went by waiting for %s", all == 1 ? "it" : "them");
+    } else if (!add_evidence(text, facts)) {
+        say_duration(text, facts->share_ns);
+        say(text, " went by waiting for lost packets");
+    }
     add_loss_place(text, finding->lost.client_to_tap, "the client", "the tap");
     add_loss_place(text, finding->lost.tap_to_server, "the tap", "the server");
     add_loss_place(text, finding->lost.server_to_tap, "the server", "the tap");
@@ -394,11 +432,11 @@ static void add_verdict(struct text *text, const struct facts *facts)
         return;
     case SS_VERDICT_CLIENT_PATH:
     case SS_VERDICT_SERVER_PATH:
-        if (!add_pending(text, facts) && !add_round_trips(text, facts))
+        if (!add_pending(text, facts) && !add_evidence(text, facts) && !add_round_trips(text, facts))
             add_phase(text, facts);
         return;
     default:
-        if (!add_pending(text, facts))
+        if (!add_pending(text, facts) && !add_evidence(text, facts))
             add_phase(text, facts);
     }
 }

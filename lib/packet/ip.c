@@ -94,6 +94,7 @@ enum ss_refusal ss_layer_ipv4(struct ss_walk *walk)
     packet->source = ss_ip_from_v4(header + 12);
     packet->destination = ss_ip_from_v4(header + 16);
     packet->ip_id = ss_load16(header + 4);
+    packet->flow_label = 0;
     packet->ttl = header[8];
     follow(walk, header[9]);
     return SS_REFUSED_NOTHING;
@@ -116,6 +117,7 @@ enum ss_refusal ss_layer_ipv6(struct ss_walk *walk)
     memcpy(packet->source.bytes, header + 8, 16);
     memcpy(packet->destination.bytes, header + 24, 16);
     packet->ip_id = 0;
+    packet->flow_label = ss_load32(header) & 0xfffff;
     packet->ttl = header[7];
     follow(walk, header[6]);
     return SS_REFUSED_NOTHING;

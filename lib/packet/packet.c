@@ -39,6 +39,7 @@ static bool decode_plain(const struct ss_frame *frame, struct ss_packet *packet)
         packet->source = ss_ip_from_v4(ip + 12);
         packet->destination = ss_ip_from_v4(ip + 16);
         packet->ip_id = ss_load16(ip + 4);
+        packet->flow_label = 0;
         packet->ttl = ip[8];
     } else if (ethertype == 0x86dd) {
         if (left < IPV6_BYTES || ip[0] >> 4 != 6 || ip[6] != 6)
@@ -48,6 +49,7 @@ static bool decode_plain(const struct ss_frame *frame, struct ss_packet *packet)
         memcpy(packet->source.bytes, ip + 8, 16);
         memcpy(packet->destination.bytes, ip + 24, 16);
         packet->ip_id = 0;
+        packet->flow_label = ss_load32(ip) & 0xfffff;
         packet->ttl = ip[7];
     } else {
         return false;

@@ -59,12 +59,16 @@ struct ss_packet {
     uint32_t ack; /* meaningless without SS_TCP_ACK */
     uint32_t ts_value;
     uint32_t ts_echo;
+    uint32_t again_begin; /* with has_again: sequence numbers that the sender of this had received twice */
+    uint32_t again_end;
+    uint32_t flow_label; /* IPv6, 0 for IPv4 */
     uint16_t window;
     uint16_t tcp_checksum;
     uint16_t ip_id;      /* IPv4 identification, 0 for IPv6 */
     uint8_t ttl;         /* or hop limit */
     uint8_t flags;       /* enum ss_tcp_flag, and the ECN bits */
     bool has_timestamps; /* RFC 7323 option present */
+    bool has_again;      /* a D-SACK (RFC 2883) */
 
     uint8_t encap_count;
     struct ss_encap encap[SS_ENCAP_MAX]; /* outermost first */

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* TCP (RFC 9293) with the timestamps option (RFC 7323). */
+/* TCP (RFC 9293) with timestamps (RFC 7323) and what was received twice (RFC 2883). */
 #include "packet/walk.h"
+
+#include "base/seq.h"
 
 #define TCP_BYTES         20
 #define OPTION_END        0
 #define OPTION_NOP        1
+#define OPTION_SACK       5
 #define OPTION_TIMESTAMPS 8
+#define SACK_BLOCK_BYTES  8
 #define TIMESTAMPS_BYTES  10
 
 static void note_timestamps(const uint8_t *values, struct ss_packet *packet)
@@ -13,6 +17,19 @@ static void note_timestamps(const uint8_t *values, struct ss_packet *packet)
     packet->has_timestamps = true;
     packet->ts_value = ss_load32(values);
     packet->ts_echo = ss_load32(values + 4);
+}
+
+/* RFC 2883 section 4: a first block that lies below the acknowledgement reports a duplicate. */
+static void note_sack(struct ss_span blocks, struct ss_packet *packet)
+{
+    if (ss_span_left(&blocks) < SACK_BLOCK_BYTES)
+        return;
+    uint32_t begin = ss_load32(blocks.at), end = ss_load32(blocks.at + 4);
+    if (!ss_seq_before(begin, end) || !ss_seq_reached(packet->ack, end))
+        return;
+    packet->has_again = true;
+    packet->again_begin = begin;
+    packet->again_end = end;
 }
 
 /* Stops at the first option that is malformed, as receivers do. */
@@ -32,6 +49,8 @@ static void decode_options(struct ss_span options, struct ss_packet *packet)
             return;
         if (kind == OPTION_TIMESTAMPS && length == TIMESTAMPS_BYTES)
             note_timestamps(value.at, packet);
+        else if (kind == OPTION_SACK)
+            note_sack(value, packet);
     }
 }
 
@@ -49,7 +68,7 @@ enum ss_refusal ss_tcp_decode(const uint8_t *tcp, uint32_t captured, uint32_t wi
     packet->flags = tcp[13];
     packet->window = ss_load16(tcp + 14);
     packet->tcp_checksum = ss_load16(tcp + 16);
-    packet->has_timestamps = false;
+    packet->has_timestamps = packet->has_again = false;
     packet->ts_value = packet->ts_echo = 0;
     if (header_bytes > TCP_BYTES)
         decode_options(ss_span_of(tcp + TCP_BYTES, header_bytes - TCP_BYTES), packet);

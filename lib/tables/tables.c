@@ -52,6 +52,15 @@ static const struct row SHARES[] = {
 #undef X
 };
 
+static const struct {
+    struct row row;
+    enum ss_share share;
+} EVIDENCE[] = {
+#define X(name, json, share, about) {{json, about}, SS_SHARE_##share},
+#include "tables/evidence.def"
+#undef X
+};
+
 static const struct row VERDICTS[] = {
 #define X(name, json, about) {json, about},
 #include "tables/verdicts.def"
@@ -135,6 +144,24 @@ const char *ss_share_name(enum ss_share share)
 const char *ss_share_about(enum ss_share share)
 {
     return about_of(SHARES, SS_SHARE_COUNT, share);
+}
+
+const char *ss_evidence_name(enum ss_evidence evidence)
+{
+    assert(evidence < SS_EVIDENCE_COUNT);
+    return EVIDENCE[evidence].row.name;
+}
+
+const char *ss_evidence_about(enum ss_evidence evidence)
+{
+    assert(evidence < SS_EVIDENCE_COUNT);
+    return EVIDENCE[evidence].row.about;
+}
+
+enum ss_share ss_evidence_share(enum ss_evidence evidence)
+{
+    assert(evidence < SS_EVIDENCE_COUNT);
+    return EVIDENCE[evidence].share;
 }
 
 const char *ss_verdict_name(enum ss_verdict verdict)

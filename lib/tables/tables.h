@@ -37,6 +37,13 @@ enum ss_share {
 };
 #undef X
 
+#define X(name, ...) SS_EVIDENCE_##name,
+enum ss_evidence {
+#include "tables/evidence.def"
+    SS_EVIDENCE_COUNT
+};
+#undef X
+
 #define X(name, ...) SS_VERDICT_##name,
 enum ss_verdict {
 #include "tables/verdicts.def"
@@ -70,6 +77,9 @@ const char *ss_phase_about(enum ss_phase phase);
 enum ss_mark ss_phase_end(enum ss_phase phase);
 const char *ss_share_name(enum ss_share share);
 const char *ss_share_about(enum ss_share share);
+const char *ss_evidence_name(enum ss_evidence evidence);
+const char *ss_evidence_about(enum ss_evidence evidence);
+enum ss_share ss_evidence_share(enum ss_evidence evidence);
 const char *ss_verdict_name(enum ss_verdict verdict);
 const char *ss_verdict_about(enum ss_verdict verdict);
 const char *ss_outcome_name(enum ss_outcome outcome);

@@ -7,9 +7,11 @@
 /* How a phase's time is split. A round trip counts for the path as far as the tap is away from that
  * side: the least round trip seen on the connection, nothing where the tap is beside it. */
 enum owner {
+    OWNER_SERVER_KERNEL, /* a kernel's answer: the path, or the server's host where the tap is beside it */
     OWNER_SERVER_ROUND_TRIP, /* one round trip is the server's path, the rest the server */
-    OWNER_SERVER,      /* the server; with a round trip where the phase begins with the client's bytes */
-    OWNER_SERVER_SEND, /* the server */
+    OWNER_SERVER,        /* the server; with a round trip where the phase begins with the client's bytes */
+    OWNER_SERVER_SEND,   /* the server */
+    OWNER_CLIENT_KERNEL, /* a kernel's acknowledgement, or the program's answer with it: see below */
     OWNER_CLIENT_ROUND_TRIP, /* one round trip is the client's path, the rest the client */
     OWNER_CLIENT,            /* the client; with a round trip where nothing was acknowledged separately */
     OWNER_CLIENT_SEND,       /* up to one round trip is the client's path, the rest the client */
@@ -42,6 +44,23 @@ static void split(int64_t ns, int64_t path_ns, int64_t *path_share, int64_t *sid
     *side_share += ns - on_path_ns;
 }
 
+/* A kernel waits for so long at most before it acknowledges by itself what its program has not answered yet
+ * (Linux and Windows; RFC 1122 section 4.2.3.2 allows 500 ms). */
+#define DELAYED_ACK_NS (200 * 1000000LL)
+
+/* The client's acknowledgement of the flight. Alone, it is its kernel's, and took as long as the path: unless
+ * it was as late as a delayed one may be, and the program's answer then took as long again. Where it came
+ * with the answer, all beyond a round trip is the program's. */
+static bool is_late_on_the_path(const struct ss_timeline *timeline, int64_t late_ns)
+{
+    int64_t ack_ns = timeline->mark_ns[SS_MARK_FLIGHT_ACK];
+    int64_t answer_ns = timeline->mark_ns[SS_MARK_CLIENT_FINISHED];
+
+    if (answer_ns != SS_MARK_UNSEEN && answer_ns <= ack_ns)
+        return false;
+    return late_ns > DELAYED_ACK_NS || (answer_ns != SS_MARK_UNSEEN && answer_ns - ack_ns < late_ns);
+}
+
 static bool is_of_client(enum ss_mark mark)
 {
     return mark == SS_MARK_SYN || mark == SS_MARK_ACK || mark == SS_MARK_CLIENT_HELLO_FIRST ||
@@ -57,6 +76,15 @@ void ss_owner_share(const struct ss_timeline *timeline, enum ss_phase phase, enu
     int64_t *server = &share_ns[SS_SHARE_SERVER], *server_path = &share_ns[SS_SHARE_SERVER_PATH];
 
     switch (rules[phase].owner) {
+    case OWNER_SERVER_KERNEL:
+        *(tap == SS_TAP_SERVER ? server : server_path) += ns;
+        break;
+    case OWNER_CLIENT_KERNEL:
+        if (tap != SS_TAP_CLIENT && is_late_on_the_path(timeline, ns - client_path_ns))
+            *client_path += ns;
+        else
+            split(ns, client_path_ns, client_path, client);
+        break;
     case OWNER_SERVER_ROUND_TRIP:
         split(ns, server_path_ns, server_path, server);
         break;
@@ -74,7 +102,10 @@ void ss_owner_share(const struct ss_timeline *timeline, enum ss_phase phase, enu
         split(ns, since == SS_MARK_FLIGHT_ACK ? 0 : client_path_ns, client_path, client);
         break;
     case OWNER_CLIENT_PATH:
-        *(tap == SS_TAP_CLIENT ? client : client_path) += ns;
+        if (since == SS_MARK_SYN) /* the SYN-ACK was not seen: both paths, and the server */
+            share_ns[SS_SHARE_UNKNOWN] += ns;
+        else
+            *(tap == SS_TAP_CLIENT ? client : client_path) += ns;
         break;
     case OWNER_IDLE:
         share_ns[SS_SHARE_IDLE] += ns;
@@ -85,6 +116,8 @@ void ss_owner_share(const struct ss_timeline *timeline, enum ss_phase phase, enu
 enum ss_share ss_owner_of_excess(enum ss_phase phase, enum ss_tap tap)
 {
     switch (rules[phase].owner) {
+    case OWNER_SERVER_KERNEL:
+        return tap == SS_TAP_SERVER ? SS_SHARE_SERVER : SS_SHARE_SERVER_PATH;
     case OWNER_SERVER_ROUND_TRIP:
     case OWNER_SERVER:
     case OWNER_SERVER_SEND:
@@ -93,6 +126,7 @@ enum ss_share ss_owner_of_excess(enum ss_phase phase, enum ss_tap tap)
     case OWNER_CLIENT_SEND:
     case OWNER_CLIENT:
         return SS_SHARE_CLIENT;
+    case OWNER_CLIENT_KERNEL:
     case OWNER_CLIENT_PATH:
         return tap == SS_TAP_CLIENT ? SS_SHARE_CLIENT : SS_SHARE_CLIENT_PATH;
     case OWNER_IDLE:

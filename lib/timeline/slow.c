@@ -70,10 +70,27 @@ static enum ss_confidence confidence_of(const struct ss_judgement *judgement, en
     if (!with_idle)
         all_ns -= held_up_by(judgement, SS_SHARE_IDLE);
     if (evidence->one_sided || evidence->tap_missing_bytes > 0 || top_ns <= 2 * evidence->clock_error_ns ||
-        top_ns < all_ns / 2)
+        top_ns < all_ns / 2 || judgement->guessed_ns > top_ns / 2)
         return SS_CONFIDENCE_LOW;
     return top_ns - evidence->clock_error_ns >= all_ns - all_ns / 4 ? SS_CONFIDENCE_HIGH
                                                                     : SS_CONFIDENCE_MEDIUM;
+}
+
+static struct ss_opinion verdict_of_share(enum ss_share share, enum ss_confidence confidence)
+{
+    if (share == SS_SHARE_UNKNOWN)
+        return (struct ss_opinion){SS_VERDICT_TAP, SS_CONFIDENCE_HIGH};
+    return (struct ss_opinion){(enum ss_verdict)share, confidence};
+}
+
+/* The wire was quick. What the last message met on its way from the tap to the proxy is still the wire's. */
+static struct ss_opinion beyond_the_wire(const struct ss_judgement *judgement, int64_t wire_ns,
+                                         const struct ss_verdict_evidence *evidence)
+{
+    if (judgement->after_ns > 0 && wire_ns + judgement->after_ns >= evidence->proxy_ns / 2)
+        return verdict_of_share((enum ss_share)judgement->after_share, SS_CONFIDENCE_MEDIUM);
+    return (struct ss_opinion){SS_VERDICT_PROXY,
+                               evidence->one_sided ? SS_CONFIDENCE_LOW : SS_CONFIDENCE_HIGH};
 }
 
 struct ss_opinion ss_verdict_form(const struct ss_judgement *judgement,
@@ -86,12 +103,8 @@ struct ss_opinion ss_verdict_form(const struct ss_judgement *judgement,
     if (evidence->flags == 0 || (wire_flags == 0 && evidence->proxy_ns == SS_MARK_UNSEEN))
         return (struct ss_opinion){SS_VERDICT_NONE, SS_CONFIDENCE_HIGH};
     if (wire_flags == 0 && wire_ns < evidence->proxy_ns / 2)
-        return (struct ss_opinion){SS_VERDICT_PROXY,
-                                   evidence->one_sided ? SS_CONFIDENCE_LOW : SS_CONFIDENCE_HIGH};
+        return beyond_the_wire(judgement, wire_ns, evidence);
 
     enum ss_share largest = largest_share(judgement, with_idle);
-    if (largest == SS_SHARE_UNKNOWN)
-        return (struct ss_opinion){SS_VERDICT_TAP, SS_CONFIDENCE_HIGH};
-    return (struct ss_opinion){(enum ss_verdict)largest,
-                               confidence_of(judgement, largest, with_idle, evidence)};
+    return verdict_of_share(largest, confidence_of(judgement, largest, with_idle, evidence));
 }

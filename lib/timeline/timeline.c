@@ -13,21 +13,39 @@ void ss_timeline_init(struct ss_timeline *timeline)
     timeline->open_until_ns = SS_MARK_UNSEEN;
 }
 
-void ss_timeline_add_wait(struct ss_timeline *timeline, enum ss_share share, int64_t from_ns, int64_t to_ns)
+void ss_timeline_add_wait(struct ss_timeline *timeline, enum ss_evidence evidence, int64_t from_ns,
+                          int64_t to_ns)
 {
+    struct ss_timeline_wait *last =
+        timeline->wait_count > 0 ? &timeline->waits[timeline->wait_count - 1] : NULL;
+
     if (to_ns <= from_ns)
         return;
-    if (timeline->wait_count == SS_TIMELINE_WAITS) {
-        struct ss_timeline_wait *last = &timeline->waits[SS_TIMELINE_WAITS - 1];
-        if (last->share == share && to_ns > last->to_ns)
+    bool is_full = timeline->wait_count == SS_TIMELINE_WAITS;
+    bool goes_on = last != NULL && last->evidence == evidence && from_ns >= last->from_ns;
+    if (goes_on && (is_full || from_ns <= last->to_ns)) {
+        if (to_ns > last->to_ns)
             last->to_ns = to_ns;
         return;
     }
+    if (is_full)
+        return;
     timeline->waits[timeline->wait_count++] =
-        (struct ss_timeline_wait){.from_ns = from_ns, .to_ns = to_ns, .share = (uint8_t)share};
+        (struct ss_timeline_wait){.from_ns = from_ns, .to_ns = to_ns, .evidence = (uint8_t)evidence};
 }
 
-/* The wait that covers at_ns, or NULL; *ret_until is where that answer ends, at most until. */
+enum ss_share ss_timeline_share(enum ss_evidence evidence, enum ss_tap tap)
+{
+    enum ss_share share = ss_evidence_share(evidence);
+
+    if (share == SS_SHARE_CLIENT_PATH && tap == SS_TAP_CLIENT)
+        return SS_SHARE_CLIENT;
+    if (share == SS_SHARE_SERVER_PATH && tap == SS_TAP_SERVER)
+        return SS_SHARE_SERVER;
+    return share;
+}
+
+/* The surest wait that covers at_ns, or NULL; *until is where that answer ends, at most what it was. */
 static const struct ss_timeline_wait *wait_at(const struct ss_timeline *timeline, int64_t at_ns,
                                               int64_t *until)
 {
@@ -37,19 +55,19 @@ static const struct ss_timeline_wait *wait_at(const struct ss_timeline *timeline
         const struct ss_timeline_wait *wait = &timeline->waits[i];
         if (wait->from_ns > at_ns && wait->from_ns < *until)
             *until = wait->from_ns;
-        if (wait->from_ns <= at_ns && at_ns < wait->to_ns && covering == NULL) {
+        if (at_ns < wait->from_ns || at_ns >= wait->to_ns)
+            continue;
+        if (wait->to_ns < *until)
+            *until = wait->to_ns;
+        if (covering == NULL || wait->evidence < covering->evidence)
             covering = wait;
-            if (wait->to_ns < *until)
-                *until = wait->to_ns;
-            break; /* later waits yield to this one as long as it lasts, and earlier ones cut it above */
-        }
     }
     return covering;
 }
 
 /* Splits from..to among the waits that are known; returns what is left for the phase's owner. */
-static int64_t share_waits(const struct ss_timeline *timeline, int64_t from_ns, int64_t to_ns,
-                           struct ss_judgement *judgement)
+static int64_t share_waits(const struct ss_timeline *timeline, enum ss_tap tap, int64_t from_ns,
+                           int64_t to_ns, int64_t share_ns[SS_SHARE_COUNT], int64_t *guessed_ns)
 {
     int64_t left_ns = 0;
 
@@ -57,8 +75,10 @@ static int64_t share_waits(const struct ss_timeline *timeline, int64_t from_ns, 
         int64_t until = to_ns;
         const struct ss_timeline_wait *wait = wait_at(timeline, from_ns, &until);
         if (wait != NULL)
-            judgement->share_ns[wait->share] += until - from_ns;
-        else
+            share_ns[ss_timeline_share((enum ss_evidence)wait->evidence, tap)] += until - from_ns;
+        if (wait != NULL && wait->evidence == SS_EVIDENCE_TIMEOUT_LENGTH)
+            *guessed_ns += until - from_ns;
+        if (wait == NULL)
             left_ns += until - from_ns;
         from_ns = until;
     }
@@ -82,19 +102,42 @@ static void judge_pending(const struct ss_timeline *timeline, enum ss_tap tap, e
                           int64_t last_ns, struct ss_judgement *judgement)
 {
     enum ss_phase phase = phase_after(last);
+    int64_t share_ns[SS_SHARE_COUNT] = {0}, guessed_ns = 0;
 
     if (timeline->open_until_ns == SS_MARK_UNSEEN || timeline->open_until_ns <= last_ns ||
         phase == SS_PHASE_COUNT)
         return;
     judgement->pending_ns = timeline->open_until_ns - last_ns;
     judgement->pending_phase = (uint8_t)phase;
-    judgement->pending_share = (uint8_t)ss_owner_of_excess(phase, tap);
+    int64_t left_ns = share_waits(timeline, tap, last_ns, timeline->open_until_ns, share_ns, &guessed_ns);
+    share_ns[ss_owner_of_excess(phase, tap)] += left_ns;
+    judgement->pending_share = SS_SHARE_CLIENT;
+    for (unsigned i = 0; i < SS_SHARE_COUNT; i++) {
+        if (share_ns[i] > share_ns[judgement->pending_share])
+            judgement->pending_share = (uint8_t)i;
+    }
+}
+
+/* The mirror has seen the last message, but who it was for had not: there is a wait after the end. */
+static void judge_after(const struct ss_timeline *timeline, enum ss_tap tap, int64_t last_ns,
+                        struct ss_judgement *judgement)
+{
+    if (timeline->open_until_ns != SS_MARK_UNSEEN)
+        return;
+    for (unsigned i = 0; i < timeline->wait_count; i++) {
+        const struct ss_timeline_wait *wait = &timeline->waits[i];
+        if (wait->to_ns - last_ns > judgement->after_ns) {
+            judgement->after_ns = wait->to_ns - last_ns;
+            judgement->after_share = (uint8_t)ss_timeline_share((enum ss_evidence)wait->evidence, tap);
+        }
+    }
 }
 
 void ss_timeline_judge(const struct ss_timeline *timeline, enum ss_tap tap,
                        struct ss_judgement *ret_judgement)
 {
-    struct ss_judgement judgement = {.pending_phase = SS_PHASE_COUNT, .pending_share = SS_SHARE_UNKNOWN};
+    struct ss_judgement judgement = {
+        .pending_phase = SS_PHASE_COUNT, .pending_share = SS_SHARE_UNKNOWN, .after_share = SS_SHARE_UNKNOWN};
     enum ss_mark last = SS_MARK_COUNT;
     int64_t first_ns = 0, last_ns = 0;
 
@@ -113,13 +156,16 @@ void ss_timeline_judge(const struct ss_timeline *timeline, enum ss_tap tap,
             at_ns = last_ns; /* delivered out of order by the mirror */
         enum ss_phase phase = ss_phase_of_mark((enum ss_mark)m);
         judgement.phase_ns[phase] = at_ns - last_ns;
-        int64_t left_ns = share_waits(timeline, last_ns, at_ns, &judgement);
+        int64_t left_ns =
+            share_waits(timeline, tap, last_ns, at_ns, judgement.share_ns, &judgement.guessed_ns);
         ss_owner_share(timeline, phase, last, tap, left_ns, judgement.share_ns);
         last_ns = at_ns;
         last = (enum ss_mark)m;
     }
     judgement.duration_ns = last_ns - first_ns;
-    if (last != SS_MARK_COUNT)
+    if (last != SS_MARK_COUNT) {
         judge_pending(timeline, tap, last, last_ns, &judgement);
+        judge_after(timeline, tap, last_ns, &judgement);
+    }
     *ret_judgement = judgement;
 }

@@ -3,9 +3,9 @@
 
 /* Marks of one handshake to phases, shares and a verdict: pure arithmetic.
  *
- * The caller puts in what it saw: when each mark happened, when somebody waited for a retransmission, how
- * long a round trip to each side takes at least, what the tap missed. The timeline knows no bytes, no TCP
- * and no TLS.
+ * The caller puts in what it saw: when each mark happened, for which stretches of time there is evidence of
+ * who held the handshake up (tables/evidence.def), how long a round trip to each side takes at least. The
+ * timeline knows no bytes, no TCP and no TLS.
  *
  * The promise, always: the phases sum to last mark minus first mark, the shares sum to the same, none is
  * negative. Marks that a mirror delivered out of order count at the latest earlier mark.
@@ -13,7 +13,7 @@
  *     struct ss_timeline timeline;
  *     ss_timeline_init(&timeline);
  *     timeline.mark_ns[SS_MARK_SYN] = 0; ...
- *     ss_timeline_add_wait(&timeline, SS_SHARE_LOSS, first_sent_ns, sent_again_ns);
+ *     ss_timeline_add_wait(&timeline, SS_EVIDENCE_RETRANSMITTED, first_sent_ns, sent_again_ns);
  *     ss_timeline_judge(&timeline, SS_TAP_SERVER, &judged);
  */
 
@@ -22,14 +22,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SS_TIMELINE_WAITS 12 /* intervals kept; later ones extend the last */
+#define SS_TIMELINE_WAITS 12 /* stretches kept; later ones of the same evidence extend the last */
 #define SS_MARK_UNSEEN    INT64_MIN
 
 /* A stretch of time of which it is known who held the handshake up, whatever phase it lies in. */
 struct ss_timeline_wait {
     int64_t from_ns;
     int64_t to_ns;
-    uint8_t share; /* enum ss_share */
+    uint8_t evidence; /* enum ss_evidence */
 };
 
 struct ss_timeline {
@@ -45,15 +45,23 @@ struct ss_judgement {
     int64_t duration_ns;              /* first to last mark */
     int64_t phase_ns[SS_PHASE_COUNT]; /* SS_MARK_UNSEEN where the phase's end was not seen */
     int64_t share_ns[SS_SHARE_COUNT];
+    int64_t guessed_ns;    /* of the shares: rests on the length of a silence alone */
     int64_t pending_ns;    /* not complete: from the last mark until then; else 0. In no share. */
     uint8_t pending_phase; /* enum ss_phase that was waited for; SS_PHASE_COUNT: none */
     uint8_t pending_share; /* enum ss_share of whom it waited for */
+    uint8_t after_share;   /* enum ss_share of after_ns */
+    int64_t after_ns;      /* complete: the last mark came too late for somebody by this; 0: for nobody */
 };
 
 void ss_timeline_init(struct ss_timeline *timeline);
 
-/* Waits may overlap: the one added first counts. Empty ones are ignored. */
-void ss_timeline_add_wait(struct ss_timeline *timeline, enum ss_share share, int64_t from_ns, int64_t to_ns);
+/* Waits may overlap: the surest evidence counts, that is the table's upper row. Empty ones are ignored; one
+ * that goes on where the last of its kind ended extends that. */
+void ss_timeline_add_wait(struct ss_timeline *timeline, enum ss_evidence evidence, int64_t from_ns,
+                          int64_t to_ns);
+
+/* Whose time a wait counts for: beside the tap there is no path. */
+enum ss_share ss_timeline_share(enum ss_evidence evidence, enum ss_tap tap);
 
 void ss_timeline_judge(const struct ss_timeline *timeline, enum ss_tap tap,
                        struct ss_judgement *ret_judgement);

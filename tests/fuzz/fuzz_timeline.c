@@ -61,6 +61,8 @@ static void check(const struct ss_judgement *judged)
     require(judged->pending_ns >= 0);
     require((judged->pending_ns > 0) == (judged->pending_phase < SS_PHASE_COUNT));
     require(judged->pending_share < SS_SHARE_COUNT);
+    require(judged->after_ns >= 0 && judged->after_share < SS_SHARE_COUNT);
+    require(judged->after_ns == 0 || judged->pending_ns == 0);
 }
 
 static void check_verdict(struct ss_span *in, const struct ss_judgement *judged)
@@ -101,9 +103,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
     if (next_u8(&in) & 1)
         timeline.open_until_ns = next_time(&in);
     for (unsigned i = next_u8(&in) % 32; i > 0; i--) {
-        enum ss_share share = next_u8(&in) % SS_SHARE_COUNT;
+        enum ss_evidence evidence = next_u8(&in) % SS_EVIDENCE_COUNT;
         int64_t from_ns = next_time(&in);
-        ss_timeline_add_wait(&timeline, share, from_ns, next_time(&in));
+        ss_timeline_add_wait(&timeline, evidence, from_ns, next_time(&in));
     }
     for (unsigned tap = 0; tap < SS_TAP_COUNT; tap++) {
         ss_timeline_judge(&timeline, (enum ss_tap)tap, &judged[tap]);

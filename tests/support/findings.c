@@ -29,6 +29,8 @@ struct ss_finding finding_start(void)
                                  .confidence = SS_CONFIDENCE_HIGH};
     for (unsigned i = 0; i < SS_MARK_COUNT; i++)
         finding.mark_ns[i] = SS_MARK_UNSEEN;
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++)
+        finding.sent_ns[i] = SS_MARK_UNSEEN;
     return finding;
 }
 

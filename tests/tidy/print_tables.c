@@ -28,6 +28,12 @@ static const struct row shares[] = {
 #undef X
 };
 
+static const struct row evidence[] = {
+#define X(id, name, share, about) {name, about},
+#include "tables/evidence.def"
+#undef X
+};
+
 static const struct row verdicts[] = {
 #define X(id, name, about) {name, about},
 #include "tables/verdicts.def"
@@ -55,7 +61,8 @@ static const struct {
     {                                                                                                        \
 #name, name, sizeof(name) / sizeof(name[0])                                                          \
     }
-    TABLE(marks), TABLE(phases), TABLE(shares), TABLE(verdicts), TABLE(outcomes), TABLE(unmatched),
+    TABLE(marks),    TABLE(phases),   TABLE(shares),    TABLE(evidence),
+    TABLE(verdicts), TABLE(outcomes), TABLE(unmatched),
 #undef TABLE
 };
 

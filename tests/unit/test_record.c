@@ -560,6 +560,107 @@ static void loss_and_the_tap_are_told_with_their_numbers(void **state)
                         "the mirror shows only what the server sent, so nobody is blamed");
 }
 
+/* A slow client, with 300 ms from 100 ms on of one kind of evidence. */
+static struct ss_finding finding_with(enum ss_evidence evidence)
+{
+    struct ss_finding finding = finding_example();
+    enum ss_share share = ss_evidence_share(evidence);
+
+    finding.tap = SS_TAP_MIDDLE;
+    finding.waits[finding.wait_count++] =
+        (struct ss_timeline_wait){.from_ns = 100 * MS, .to_ns = 400 * MS, .evidence = (uint8_t)evidence};
+    finding.verdict = (uint8_t)(share == SS_SHARE_UNKNOWN ? SS_VERDICT_TAP : (enum ss_verdict)share);
+    finding.judged.share_ns[share] = 310 * MS;
+    return finding;
+}
+
+static void the_evidence_that_a_verdict_rests_on_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        enum ss_evidence evidence;
+        const char *why;
+    } ROWS[] = {
+        {SS_EVIDENCE_SPURIOUS_TO_CLIENT,
+         "the server sent again what had arrived: the client's acknowledgement "
+         "came 300 ms after the first copy"},
+        {SS_EVIDENCE_SPURIOUS_TO_SERVER,
+         "the client sent again what had arrived: the server's acknowledgement "
+         "came 300 ms after the first copy"},
+        {SS_EVIDENCE_RETRANSMITTED, "the same bytes came again 300 ms later, unacknowledged in between"},
+        {SS_EVIDENCE_HOLE, "later bytes came first, and those missing 300 ms after them"},
+        {SS_EVIDENCE_SENT_BEFORE, "bytes came 300 ms after their sender's sequence number had passed them"},
+        {SS_EVIDENCE_NUMBER_MISSING, "IPv4 identifications are missing over a silence of 300 ms"},
+        {SS_EVIDENCE_LABEL_CHANGED,
+         "the IPv6 flow label changed over a silence of 300 ms, as it does after a "
+         "retransmission timeout"},
+        {SS_EVIDENCE_SYN_TIMEOUT, "the SYN-ACK came after 300 ms, when a SYN or SYN-ACK is sent again"},
+        {SS_EVIDENCE_LATE_FROM_CLIENT, "by the client's TCP clock, its segment was 300 ms under way"},
+        {SS_EVIDENCE_LATE_FROM_SERVER, "by the server's TCP clock, its segment was 300 ms under way"},
+        {SS_EVIDENCE_CONGESTION_WINDOW, "the server's flight did not fit its congestion window, and waited "
+                                        "300 ms for the client's acknowledgements"},
+        {SS_EVIDENCE_CLIENT_WINDOW_CLOSED, "the client's receive window was closed for 300 ms"},
+        {SS_EVIDENCE_SERVER_WINDOW_CLOSED, "the server's receive window was closed for 300 ms"},
+        {SS_EVIDENCE_TIMEOUT_LENGTH,
+         "a silence of 300 ms is exactly as long as a retransmission timeout, and its "
+         "sender counts no packets: a loss before the tap, or a wait of just that "
+         "length"},
+    };
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        struct ss_finding finding = finding_with(ROWS[i].evidence);
+        struct ss_record record = record_of(&finding);
+        char why[512];
+        assert_string_equal(ss_record_why(&record, why, sizeof(why)), ROWS[i].why);
+    }
+}
+
+static void the_evidence_stands_in_the_record(void **state)
+{
+    (void)state;
+    struct ss_finding finding = finding_with(SS_EVIDENCE_MIRROR_LOST);
+    struct ss_record record = record_of(&finding);
+    finding.sent_ns[SS_PHASE_CLIENT_FINISH] = 481 * MS;
+    json_t *object = parsed(&record), *row = json_array_get(json_object_get(object, "evidence"), 0);
+    assert_int_equal(json_array_size(json_object_get(object, "evidence")), 1);
+    assert_string_equal(text_at(row, "what"), "mirror_lost");
+    assert_string_equal(text_at(row, "share"), "unknown");
+    assert_int_equal(json_integer_value(json_object_get(row, "from")), 100 * MS);
+    assert_int_equal(json_integer_value(json_object_get(row, "to")), 400 * MS);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(object, "sender_clock"), "client_finish")),
+        481 * MS);
+    json_decref(object);
+}
+
+static void the_blamed_ones_own_clock_is_told(void **state)
+{
+    (void)state;
+    struct ss_finding finding = finding_example();
+    struct ss_record record = record_of(&finding);
+    char why[512];
+    finding.sent_ns[SS_PHASE_CLIENT_FINISH] = 481 * MS;
+    assert_string_equal(
+        ss_record_why(&record, why, sizeof(why)),
+        "the client acknowledged the server's flight, then took 481.2 ms to send its Finished; its "
+        "own TCP clock says 481 ms");
+}
+
+static void a_loss_beyond_the_tap_after_the_end_explains_the_proxy(void **state)
+{
+    (void)state;
+    struct ss_finding finding = finding_of(&STORIES[COUNT_OF(STORIES) - 2]); /* 12 ms, nothing flagged */
+    struct ss_event event = event_of(225 * MS);
+    struct ss_record record = record_of(&finding);
+    char why[512];
+    finding.judged.after_ns = 214 * MS;
+    finding.judged.after_share = SS_SHARE_LOSS;
+    record.event = &event;
+    assert_int_equal(ss_record_opinion(&record).verdict, SS_VERDICT_LOSS);
+    assert_string_equal(
+        ss_record_why(&record, why, sizeof(why)),
+        "the last message was sent again 214 ms after it had passed the tap; the proxy reports 225 ms");
+}
+
 static void the_reason_is_cut_where_its_room_ends(void **state)
 {
     (void)state;
@@ -646,8 +747,11 @@ static void an_independent_reader_finds_every_record_within_the_schema(void **st
     snprintf(command, sizeof(command), "%s '%s'", check, path);
     FILE *checker = popen(command, "w");
     assert_non_null(checker);
-    for (size_t i = 0; i <= COUNT_OF(STORIES); i++) {
-        struct ss_finding finding = i < COUNT_OF(STORIES) ? finding_of(&STORIES[i]) : finding_example();
+    for (size_t i = 0; i <= COUNT_OF(STORIES) + SS_EVIDENCE_COUNT; i++) {
+        struct ss_finding finding = i < COUNT_OF(STORIES) ? finding_of(&STORIES[i])
+                                    : i == COUNT_OF(STORIES)
+                                        ? finding_example()
+                                        : finding_with((enum ss_evidence)(i - COUNT_OF(STORIES) - 1));
         struct ss_event event = event_of(500 * MS);
         struct ss_record record = record_of(&finding);
         record.event = i % 2 == 0 ? &event : NULL;
@@ -671,6 +775,10 @@ int main(void)
         cmocka_unit_test(the_proxys_report_changes_the_verdict),
         cmocka_unit_test(the_reason_tells_what_the_marks_show),
         cmocka_unit_test(loss_and_the_tap_are_told_with_their_numbers),
+        cmocka_unit_test(the_evidence_that_a_verdict_rests_on_is_told),
+        cmocka_unit_test(the_evidence_stands_in_the_record),
+        cmocka_unit_test(the_blamed_ones_own_clock_is_told),
+        cmocka_unit_test(a_loss_beyond_the_tap_after_the_end_explains_the_proxy),
         cmocka_unit_test(the_reason_is_cut_where_its_room_ends),
         cmocka_unit_test(every_verdict_has_a_reason_whatever_was_seen),
         cmocka_unit_test(an_open_handshake_says_what_it_waits_for),

@@ -41,6 +41,8 @@ static void every_row_has_its_own_name_and_a_line_about_it(void **state)
         {(const char *(*)(unsigned))ss_mark_name, (const char *(*)(unsigned))ss_mark_about, SS_MARK_COUNT},
         {(const char *(*)(unsigned))ss_phase_name, (const char *(*)(unsigned))ss_phase_about, SS_PHASE_COUNT},
         {(const char *(*)(unsigned))ss_share_name, (const char *(*)(unsigned))ss_share_about, SS_SHARE_COUNT},
+        {(const char *(*)(unsigned))ss_evidence_name, (const char *(*)(unsigned))ss_evidence_about,
+         SS_EVIDENCE_COUNT},
         {(const char *(*)(unsigned))ss_verdict_name, (const char *(*)(unsigned))ss_verdict_about,
          SS_VERDICT_COUNT},
         {(const char *(*)(unsigned))ss_outcome_name, (const char *(*)(unsigned))ss_outcome_about,

@@ -16,7 +16,7 @@
 #define US    1000
 
 struct wait {
-    enum ss_share share;
+    enum ss_evidence evidence;
     int from, to;
 };
 
@@ -60,7 +60,7 @@ static struct ss_timeline timeline_of(const struct script *script)
     for (unsigned i = 0; i < script->mark_count; i++)
         timeline.mark_ns[script->marks[i].mark] = script->marks[i].at * US;
     for (unsigned i = 0; i < script->wait_count; i++)
-        ss_timeline_add_wait(&timeline, script->waits[i].share, script->waits[i].from * US,
+        ss_timeline_add_wait(&timeline, script->waits[i].evidence, script->waits[i].from * US,
                              script->waits[i].to * US);
     if (script->open_until > 0)
         timeline.open_until_ns = script->open_until * US;
@@ -160,8 +160,8 @@ static void the_same_marks_are_shared_by_where_the_tap_is(void **state)
          EXAMPLE_MARKS,
          EXAMPLE_PHASES,
          .shares = {[SS_SHARE_CLIENT] = 20059 + 10 + 19900 + 481200,
-                    [SS_SHARE_SERVER] = (41 - 30) + 1170 + 200,
-                    [SS_SHARE_SERVER_PATH] = 30 + 20,
+                    [SS_SHARE_SERVER] = 1170 + 200,
+                    [SS_SHARE_SERVER_PATH] = 41 + 20,
                     [SS_SHARE_IDLE] = 400},
          NOT_PENDING},
         {.about = "in the middle: both have a path",
@@ -172,17 +172,18 @@ static void the_same_marks_are_shared_by_where_the_tap_is(void **state)
          EXAMPLE_PHASES,
          .shares = {[SS_SHARE_CLIENT] = 900 + 481200,
                     [SS_SHARE_CLIENT_PATH] = 20059 + 10 + 19000,
-                    [SS_SHARE_SERVER] = (41 - 30) + 1170 + 200,
-                    [SS_SHARE_SERVER_PATH] = 30 + 20,
+                    [SS_SHARE_SERVER] = 1170 + 200,
+                    [SS_SHARE_SERVER_PATH] = 41 + 20,
                     [SS_SHARE_IDLE] = 400},
          NOT_PENDING},
-        {.about = "in the middle, no round trip measured: nothing is known of paths but a kernel's answer",
+        {.about = "in the middle, no round trip measured: nothing is known of paths but the kernels' answers",
          .tap = SS_TAP_MIDDLE,
          EXAMPLE_MARKS,
          EXAMPLE_PHASES,
          .shares = {[SS_SHARE_CLIENT] = 10 + 19900 + 481200,
                     [SS_SHARE_CLIENT_PATH] = 20059,
-                    [SS_SHARE_SERVER] = 41 + 20 + 1170 + 200,
+                    [SS_SHARE_SERVER] = 1170 + 200,
+                    [SS_SHARE_SERVER_PATH] = 41 + 20,
                     [SS_SHARE_IDLE] = 400},
          NOT_PENDING},
     };
@@ -232,12 +233,56 @@ static void every_phase_has_its_owner(void **state)
          PHASES(1) = {{SS_PHASE_CLIENT_FINISH, 130}},
          .shares = {[SS_SHARE_CLIENT] = 30, [SS_SHARE_CLIENT_PATH] = 100},
          NOT_PENDING},
-        {.about = "a late acknowledgement of the flight is the client's beyond a round trip",
+    };
+    play_all(scripts, ROWS(scripts));
+}
+
+#define FLIGHT_ACKED(ack, answer)                                                                            \
+    .client_rtt = 100,                                                                                       \
+    MARKS(3) = {{SS_MARK_SERVER_FLIGHT, 0}, {SS_MARK_FLIGHT_ACK, ack}, {SS_MARK_CLIENT_FINISHED, answer}},   \
+    PHASES(2) = {{SS_PHASE_FLIGHT_ACK, ack}, {SS_PHASE_CLIENT_FINISH, (answer) - (ack)}}
+
+static void a_kernel_s_own_acknowledgement_takes_as_long_as_the_path(void **state)
+{
+    (void)state;
+    const struct script scripts[] = {
+        {.about = "alone and late, the answer soon after: both were under way",
          .tap = SS_TAP_SERVER,
-         .client_rtt = 100,
-         MARKS(2) = {{SS_MARK_SERVER_FLIGHT, 0}, {SS_MARK_FLIGHT_ACK, 40100}},
-         PHASES(1) = {{SS_PHASE_FLIGHT_ACK, 40100}},
-         .shares = {[SS_SHARE_CLIENT] = 40000, [SS_SHARE_CLIENT_PATH] = 100},
+         FLIGHT_ACKED(150000, 151000),
+         .shares = {[SS_SHARE_CLIENT_PATH] = 150000, [SS_SHARE_CLIENT] = 1000},
+         NOT_PENDING},
+        {.about = "alone, later than any delayed one",
+         .tap = SS_TAP_SERVER,
+         FLIGHT_ACKED(300101, 900000),
+         .shares = {[SS_SHARE_CLIENT_PATH] = 300101, [SS_SHARE_CLIENT] = 599899},
+         NOT_PENDING},
+        {.about = "alone, as late as a delayed one, and the answer took as long again: the program's",
+         .tap = SS_TAP_SERVER,
+         FLIGHT_ACKED(40100, 300000),
+         .shares = {[SS_SHARE_CLIENT_PATH] = 100, [SS_SHARE_CLIENT] = 299900},
+         NOT_PENDING},
+        {.about = "with the answer: the program's beyond a round trip",
+         .tap = SS_TAP_SERVER,
+         FLIGHT_ACKED(600000, 600000),
+         .shares = {[SS_SHARE_CLIENT_PATH] = 100, [SS_SHARE_CLIENT] = 599900},
+         NOT_PENDING},
+        {.about = "beside the client there is no path",
+         .tap = SS_TAP_CLIENT,
+         FLIGHT_ACKED(150000, 151000),
+         .shares = {[SS_SHARE_CLIENT] = 151000},
+         NOT_PENDING},
+        {.about = "the server's host, where the tap is beside it",
+         .tap = SS_TAP_SERVER,
+         MARKS(2) = {{SS_MARK_CLIENT_HELLO, 0}, {SS_MARK_HELLO_ACK, 300000}},
+         PHASES(1) = {{SS_PHASE_HELLO_ACK, 300000}},
+         .shares = {[SS_SHARE_SERVER] = 300000},
+         NOT_PENDING},
+        {.about = "the server's path or host, where it is not",
+         .tap = SS_TAP_MIDDLE,
+         .server_rtt = 30,
+         MARKS(2) = {{SS_MARK_CLIENT_HELLO, 0}, {SS_MARK_HELLO_ACK, 300000}},
+         PHASES(1) = {{SS_PHASE_HELLO_ACK, 300000}},
+         .shares = {[SS_SHARE_SERVER_PATH] = 300000},
          NOT_PENDING},
     };
     play_all(scripts, ROWS(scripts));
@@ -305,25 +350,27 @@ static void a_wait_takes_its_time_from_the_phases_it_lies_in(void **state)
         {.about = "inside a phase",
          .tap = SS_TAP_SERVER,
          LONG_ACCEPT,
-         WAITS(1) = {{SS_SHARE_LOSS, 10, 90}},
+         WAITS(1) = {{SS_EVIDENCE_HOLE, 10, 90}},
          .shares = {[SS_SHARE_LOSS] = 80, [SS_SHARE_SERVER] = 20},
          NOT_PENDING},
         {.about = "beyond the marks on both sides",
          .tap = SS_TAP_SERVER,
          LONG_ACCEPT,
-         WAITS(1) = {{SS_SHARE_LOSS, -50, 500}},
+         WAITS(1) = {{SS_EVIDENCE_HOLE, -50, 500}},
          .shares = {[SS_SHARE_LOSS] = 100},
          NOT_PENDING},
         {.about = "outside of all marks, or touching them",
          .tap = SS_TAP_SERVER,
          LONG_ACCEPT,
-         WAITS(3) = {{SS_SHARE_LOSS, -50, 0}, {SS_SHARE_LOSS, 100, 200}, {SS_SHARE_UNKNOWN, 300, 400}},
+         WAITS(3) = {{SS_EVIDENCE_HOLE, -50, 0},
+                     {SS_EVIDENCE_HOLE, 100, 200},
+                     {SS_EVIDENCE_MIRROR_LOST, 300, 400}},
          .shares = {[SS_SHARE_SERVER] = 100},
          NOT_PENDING},
         {.about = "over several phases",
          .tap = SS_TAP_SERVER,
          MARKS(3) = {{SS_MARK_SYN, 0}, {SS_MARK_SYN_ACK, 100}, {SS_MARK_ACK, 150}},
-         WAITS(1) = {{SS_SHARE_LOSS, 80, 140}},
+         WAITS(1) = {{SS_EVIDENCE_HOLE, 80, 140}},
          PHASES(2) = {{SS_PHASE_TCP_ACCEPT, 100}, {SS_PHASE_TCP_RETURN, 50}},
          .shares = {[SS_SHARE_LOSS] = 60, [SS_SHARE_SERVER] = 80, [SS_SHARE_CLIENT_PATH] = 10},
          NOT_PENDING},
@@ -331,53 +378,75 @@ static void a_wait_takes_its_time_from_the_phases_it_lies_in(void **state)
          .tap = SS_TAP_SERVER,
          .client_rtt = 30,
          MARKS(2) = {{SS_MARK_SERVER_FLIGHT, 0}, {SS_MARK_FLIGHT_ACK, 100}},
-         WAITS(1) = {{SS_SHARE_LOSS, 20, 80}},
+         WAITS(1) = {{SS_EVIDENCE_HOLE, 20, 80}},
          PHASES(1) = {{SS_PHASE_FLIGHT_ACK, 100}},
          .shares = {[SS_SHARE_LOSS] = 60, [SS_SHARE_CLIENT_PATH] = 30, [SS_SHARE_CLIENT] = 10},
          NOT_PENDING},
         {.about = "empty and backward ones are none",
          .tap = SS_TAP_SERVER,
          LONG_ACCEPT,
-         WAITS(2) = {{SS_SHARE_LOSS, 40, 40}, {SS_SHARE_LOSS, 60, 50}},
+         WAITS(2) = {{SS_EVIDENCE_HOLE, 40, 40}, {SS_EVIDENCE_HOLE, 60, 50}},
          .shares = {[SS_SHARE_SERVER] = 100},
          NOT_PENDING},
     };
     play_all(scripts, ROWS(scripts));
 }
 
-static void of_waits_that_overlap_the_one_added_first_counts(void **state)
+static void of_waits_that_overlap_the_surest_counts(void **state)
 {
     (void)state;
     const struct script scripts[] = {
-        {.about = "the second begins inside the first",
+        {.about = "the surer one begins inside the other",
          .tap = SS_TAP_SERVER,
          LONG_ACCEPT,
-         WAITS(2) = {{SS_SHARE_LOSS, 10, 50}, {SS_SHARE_UNKNOWN, 30, 80}},
-         .shares = {[SS_SHARE_LOSS] = 40, [SS_SHARE_UNKNOWN] = 30, [SS_SHARE_SERVER] = 30},
+         WAITS(2) = {{SS_EVIDENCE_HOLE, 10, 50}, {SS_EVIDENCE_MIRROR_LOST, 30, 80}},
+         .shares = {[SS_SHARE_LOSS] = 20, [SS_SHARE_UNKNOWN] = 50, [SS_SHARE_SERVER] = 30},
          NOT_PENDING},
-        {.about = "the second begins before the first",
+        {.about = "the surer one begins before the other",
          .tap = SS_TAP_SERVER,
          LONG_ACCEPT,
-         WAITS(2) = {{SS_SHARE_LOSS, 30, 80}, {SS_SHARE_UNKNOWN, 10, 50}},
-         .shares = {[SS_SHARE_LOSS] = 50, [SS_SHARE_UNKNOWN] = 20, [SS_SHARE_SERVER] = 30},
+         WAITS(2) = {{SS_EVIDENCE_HOLE, 30, 80}, {SS_EVIDENCE_MIRROR_LOST, 10, 50}},
+         .shares = {[SS_SHARE_LOSS] = 30, [SS_SHARE_UNKNOWN] = 40, [SS_SHARE_SERVER] = 30},
          NOT_PENDING},
-        {.about = "the second lies around the first",
+        {.about = "the surer one lies around the other, whichever was added first",
          .tap = SS_TAP_SERVER,
          LONG_ACCEPT,
-         WAITS(2) = {{SS_SHARE_LOSS, 40, 60}, {SS_SHARE_UNKNOWN, 10, 90}},
-         .shares = {[SS_SHARE_LOSS] = 20, [SS_SHARE_UNKNOWN] = 60, [SS_SHARE_SERVER] = 20},
+         WAITS(2) = {{SS_EVIDENCE_HOLE, 40, 60}, {SS_EVIDENCE_MIRROR_LOST, 10, 90}},
+         .shares = {[SS_SHARE_UNKNOWN] = 80, [SS_SHARE_SERVER] = 20},
          NOT_PENDING},
-        {.about = "the second lies inside the first",
+        {.about = "the surer one lies inside the other",
          .tap = SS_TAP_SERVER,
          LONG_ACCEPT,
-         WAITS(2) = {{SS_SHARE_LOSS, 10, 90}, {SS_SHARE_UNKNOWN, 40, 60}},
-         .shares = {[SS_SHARE_LOSS] = 80, [SS_SHARE_SERVER] = 20},
+         WAITS(2) = {{SS_EVIDENCE_HOLE, 10, 90}, {SS_EVIDENCE_MIRROR_LOST, 40, 60}},
+         .shares = {[SS_SHARE_LOSS] = 60, [SS_SHARE_UNKNOWN] = 20, [SS_SHARE_SERVER] = 20},
          NOT_PENDING},
-        {.about = "three, each cut by those before it",
+        {.about = "three, each cut by those surer than it",
+         .tap = SS_TAP_MIDDLE,
+         LONG_ACCEPT,
+         WAITS(3) = {{SS_EVIDENCE_LATE_FROM_SERVER, 0, 100},
+                     {SS_EVIDENCE_HOLE, 60, 70},
+                     {SS_EVIDENCE_MIRROR_LOST, 20, 65}},
+         .shares = {[SS_SHARE_LOSS] = 5, [SS_SHARE_UNKNOWN] = 45, [SS_SHARE_SERVER_PATH] = 50},
+         NOT_PENDING},
+    };
+    play_all(scripts, ROWS(scripts));
+}
+
+static void a_wait_for_the_path_is_the_host_s_where_the_tap_is_beside_it(void **state)
+{
+    (void)state;
+    const struct script scripts[] = {
+        {.about = "the server's",
          .tap = SS_TAP_SERVER,
          LONG_ACCEPT,
-         WAITS(3) = {{SS_SHARE_LOSS, 60, 70}, {SS_SHARE_UNKNOWN, 20, 65}, {SS_SHARE_SERVER_PATH, 0, 100}},
-         .shares = {[SS_SHARE_LOSS] = 10, [SS_SHARE_UNKNOWN] = 40, [SS_SHARE_SERVER_PATH] = 50},
+         WAITS(1) = {{SS_EVIDENCE_SPURIOUS_TO_SERVER, 0, 100}},
+         .shares = {[SS_SHARE_SERVER] = 100},
+         NOT_PENDING},
+        {.about = "the client's",
+         .tap = SS_TAP_CLIENT,
+         LONG_ACCEPT,
+         WAITS(1) = {{SS_EVIDENCE_LATE_FROM_CLIENT, 0, 100}},
+         .shares = {[SS_SHARE_CLIENT] = 100},
          NOT_PENDING},
     };
     play_all(scripts, ROWS(scripts));
@@ -390,17 +459,33 @@ static void waits_beyond_the_room_extend_the_last_of_their_kind(void **state)
 
     ss_timeline_init(&timeline);
     for (int i = 0; i < SS_TIMELINE_WAITS; i++)
-        ss_timeline_add_wait(&timeline, SS_SHARE_LOSS, i * 10, i * 10 + 5);
+        ss_timeline_add_wait(&timeline, SS_EVIDENCE_HOLE, i * 10, i * 10 + 5);
     assert_int_equal(timeline.wait_count, SS_TIMELINE_WAITS);
     int64_t last_ns = (SS_TIMELINE_WAITS - 1) * 10 + 5;
 
-    ss_timeline_add_wait(&timeline, SS_SHARE_UNKNOWN, 1000, 2000); /* another kind has no room */
+    ss_timeline_add_wait(&timeline, SS_EVIDENCE_MIRROR_LOST, 1000, 2000); /* another kind has no room */
     assert_int_equal(timeline.waits[SS_TIMELINE_WAITS - 1].to_ns, last_ns);
-    ss_timeline_add_wait(&timeline, SS_SHARE_LOSS, 1000, 2000);
+    ss_timeline_add_wait(&timeline, SS_EVIDENCE_HOLE, 1000, 2000);
     assert_int_equal(timeline.waits[SS_TIMELINE_WAITS - 1].to_ns, 2000);
-    ss_timeline_add_wait(&timeline, SS_SHARE_LOSS, 1000, 1500); /* never shortens it */
+    ss_timeline_add_wait(&timeline, SS_EVIDENCE_HOLE, 1000, 1500); /* never shortens it */
     assert_int_equal(timeline.waits[SS_TIMELINE_WAITS - 1].to_ns, 2000);
     assert_int_equal(timeline.wait_count, SS_TIMELINE_WAITS);
+}
+
+static void a_wait_that_goes_on_is_one(void **state)
+{
+    (void)state;
+    struct ss_timeline timeline;
+
+    ss_timeline_init(&timeline);
+    ss_timeline_add_wait(&timeline, SS_EVIDENCE_CONGESTION_WINDOW, 0, 100);
+    ss_timeline_add_wait(&timeline, SS_EVIDENCE_CONGESTION_WINDOW, 100, 200);
+    ss_timeline_add_wait(&timeline, SS_EVIDENCE_CONGESTION_WINDOW, 150, 180);
+    assert_int_equal(timeline.wait_count, 1);
+    assert_int_equal(timeline.waits[0].to_ns, 200);
+    ss_timeline_add_wait(&timeline, SS_EVIDENCE_HOLE, 200, 300);
+    ss_timeline_add_wait(&timeline, SS_EVIDENCE_HOLE, 301, 400);
+    assert_int_equal(timeline.wait_count, 3);
 }
 
 /* ---- handshakes that did not finish */
@@ -425,7 +510,9 @@ static void an_unfinished_handshake_waits_for_the_phase_after_its_last_mark(void
         {SS_MARK_HELLO_RETRY, SS_TAP_SERVER, SS_PHASE_HELLO_AGAIN, SS_SHARE_CLIENT},
         {SS_MARK_CLIENT_HELLO_2, SS_TAP_SERVER, SS_PHASE_SERVER_HELLO, SS_SHARE_SERVER},
         {SS_MARK_SERVER_HELLO, SS_TAP_SERVER, SS_PHASE_SERVER_FLIGHT, SS_SHARE_SERVER},
-        {SS_MARK_SERVER_FLIGHT, SS_TAP_SERVER, SS_PHASE_FLIGHT_ACK, SS_SHARE_CLIENT},
+        {SS_MARK_SERVER_FLIGHT, SS_TAP_SERVER, SS_PHASE_FLIGHT_ACK, SS_SHARE_CLIENT_PATH},
+        {SS_MARK_SERVER_FLIGHT, SS_TAP_CLIENT, SS_PHASE_FLIGHT_ACK, SS_SHARE_CLIENT},
+        {SS_MARK_CLIENT_HELLO, SS_TAP_MIDDLE, SS_PHASE_HELLO_ACK, SS_SHARE_SERVER_PATH},
         {SS_MARK_FLIGHT_ACK, SS_TAP_SERVER, SS_PHASE_CLIENT_FINISH, SS_SHARE_CLIENT},
         {SS_MARK_CLIENT_FINISHED, SS_TAP_SERVER, SS_PHASE_SERVER_FINISH, SS_SHARE_SERVER},
     };
@@ -439,6 +526,50 @@ static void an_unfinished_handshake_waits_for_the_phase_after_its_last_mark(void
                                 .pending_share = rows[i].share};
         play(&script);
     }
+}
+
+static void what_is_pending_is_the_share_of_the_evidence_that_covers_most_of_it(void **state)
+{
+    (void)state;
+    const struct script scripts[] = {
+        {.about = "sent again and again, never acknowledged",
+         .tap = SS_TAP_SERVER,
+         MARKS(1) = {{SS_MARK_SERVER_FLIGHT, 0}},
+         WAITS(1) = {{SS_EVIDENCE_RETRANSMITTED, 0, 600}},
+         .open_until = 1000,
+         .pending = 1000,
+         .pending_phase = SS_PHASE_FLIGHT_ACK,
+         .pending_share = SS_SHARE_LOSS},
+        {.about = "the lesser part of it",
+         .tap = SS_TAP_SERVER,
+         MARKS(1) = {{SS_MARK_FLIGHT_ACK, 0}},
+         WAITS(1) = {{SS_EVIDENCE_RETRANSMITTED, 0, 400}},
+         .open_until = 1000,
+         .pending = 1000,
+         .pending_phase = SS_PHASE_CLIENT_FINISH,
+         .pending_share = SS_SHARE_CLIENT},
+    };
+    play_all(scripts, ROWS(scripts));
+}
+
+static void a_wait_after_the_last_mark_is_told_apart(void **state)
+{
+    (void)state;
+    struct ss_timeline timeline;
+    struct ss_judgement judged;
+
+    ss_timeline_init(&timeline);
+    timeline.mark_ns[SS_MARK_CLIENT_FINISHED] = 100;
+    ss_timeline_add_wait(&timeline, SS_EVIDENCE_RETRANSMITTED, 100, 350);
+    ss_timeline_judge(&timeline, SS_TAP_MIDDLE, &judged);
+    assert_int_equal(judged.after_ns, 250);
+    assert_int_equal(judged.after_share, SS_SHARE_LOSS);
+    assert_int_equal(judged.share_ns[SS_SHARE_LOSS], 0);
+
+    timeline.open_until_ns = 400; /* then it is pending */
+    ss_timeline_judge(&timeline, SS_TAP_MIDDLE, &judged);
+    assert_int_equal(judged.after_ns, 0);
+    assert_int_equal(judged.pending_share, SS_SHARE_LOSS);
 }
 
 static void nothing_is_pending_where_nothing_is_waited_for(void **state)
@@ -485,7 +616,7 @@ static void phases_and_shares_of_any_timeline_sum_to_its_duration(void **state)
         timeline.client_rtt_ns = random_below(&seed, span);
         timeline.server_rtt_ns = random_below(&seed, span);
         for (unsigned i = random_below(&seed, SS_TIMELINE_WAITS + 4); i > 0; i--)
-            ss_timeline_add_wait(&timeline, random_below(&seed, SS_SHARE_COUNT),
+            ss_timeline_add_wait(&timeline, random_below(&seed, SS_EVIDENCE_COUNT),
                                  (int64_t)random_below(&seed, span) - span / 4, random_below(&seed, span));
         if (random_below(&seed, 2))
             timeline.open_until_ns = random_below(&seed, span);
@@ -505,11 +636,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_marks_are_shared_by_where_the_tap_is),
         cmocka_unit_test(every_phase_has_its_owner),
+        cmocka_unit_test(a_kernel_s_own_acknowledgement_takes_as_long_as_the_path),
         cmocka_unit_test(a_phase_runs_from_the_latest_mark_that_was_seen),
         cmocka_unit_test(a_wait_takes_its_time_from_the_phases_it_lies_in),
-        cmocka_unit_test(of_waits_that_overlap_the_one_added_first_counts),
+        cmocka_unit_test(of_waits_that_overlap_the_surest_counts),
+        cmocka_unit_test(a_wait_for_the_path_is_the_host_s_where_the_tap_is_beside_it),
         cmocka_unit_test(waits_beyond_the_room_extend_the_last_of_their_kind),
+        cmocka_unit_test(a_wait_that_goes_on_is_one),
         cmocka_unit_test(an_unfinished_handshake_waits_for_the_phase_after_its_last_mark),
+        cmocka_unit_test(what_is_pending_is_the_share_of_the_evidence_that_covers_most_of_it),
+        cmocka_unit_test(a_wait_after_the_last_mark_is_told_apart),
         cmocka_unit_test(nothing_is_pending_where_nothing_is_waited_for),
         cmocka_unit_test(phases_and_shares_of_any_timeline_sum_to_its_duration),
     };

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+/* A handshake, as far as it has come, to a finding. */
+
+#include "analyzer/handshake.h"
+
+#include "analyzer/answer.h"
+#include "analyzer/handshake_loss.h"
+
+#include <string.h>
+
+static void place_flight(const struct ss_handshake *handshake, struct ss_timeline *timeline)
+{
+    const struct ss_stream *server = &handshake->stream[SS_SERVER];
+    uint32_t flight_end;
+
+    if (!ss_answer_flight_end(handshake, &flight_end))
+        return;
+    ss_stream_seen_at(server, flight_end, &timeline->mark_ns[SS_MARK_SERVER_FLIGHT]);
+    ss_stream_acknowledged_at(server, flight_end, &timeline->mark_ns[SS_MARK_FLIGHT_ACK]);
+}
+
+/* Bytes that were acknowledged and never seen, with no packet after them to find it out by. */
+static uint32_t missing_of(const struct ss_handshake *handshake, enum ss_side side)
+{
+    const struct ss_stream *stream = &handshake->stream[side];
+    int64_t at_ns;
+
+    if (!handshake->saw[side] || !ss_stream_acknowledged_at(stream, stream->edge + 2, &at_ns))
+        return 0;
+    return stream->acks[stream->ack_count - 1].seq - stream->edge;
+}
+
+static int64_t measured(int64_t least_ns)
+{
+    return least_ns > 0 ? least_ns : SS_MARK_UNSEEN;
+}
+
+static enum ss_visibility visibility_of(const struct ss_handshake *handshake)
+{
+    if (handshake->saw[SS_CLIENT] && handshake->saw[SS_SERVER])
+        return SS_SEEN_BOTH;
+    return handshake->saw[SS_CLIENT] ? SS_SEEN_CLIENT_ONLY : SS_SEEN_SERVER_ONLY;
+}
+
+static uint16_t added(uint16_t a, uint16_t b)
+{
+    return (uint16_t)(a + b < UINT16_MAX ? a + b : UINT16_MAX);
+}
+
+static uint16_t retransmits_of(const struct ss_handshake *handshake, enum ss_side side)
+{
+    return added(handshake->stream[side].retransmitted, handshake->syns_again[side]);
+}
+
+/* How long a phase was by the clock of its sender, where one side made both its marks. */
+static void measure_by_sender(const struct ss_handshake *handshake, const struct ss_timeline *timeline,
+                              struct ss_finding *finding)
+{
+    static const struct {
+        enum ss_phase phase;
+        enum ss_mark from, to;
+        enum ss_side side;
+    } PHASES[] = {
+        {SS_PHASE_HELLO_WAIT, SS_MARK_ACK, SS_MARK_CLIENT_HELLO_FIRST, SS_CLIENT},
+        {SS_PHASE_HELLO_SEND, SS_MARK_CLIENT_HELLO_FIRST, SS_MARK_CLIENT_HELLO, SS_CLIENT},
+        {SS_PHASE_SERVER_HELLO, SS_MARK_HELLO_ACK, SS_MARK_SERVER_HELLO, SS_SERVER},
+        {SS_PHASE_SERVER_FLIGHT, SS_MARK_SERVER_HELLO, SS_MARK_SERVER_FLIGHT, SS_SERVER},
+        {SS_PHASE_CLIENT_FINISH, SS_MARK_FLIGHT_ACK, SS_MARK_CLIENT_FINISHED, SS_CLIENT},
+    };
+    const int64_t *marks = timeline->mark_ns;
+    int64_t tick_ns[2];
+
+    for (unsigned side = 0; side < 2; side++)
+        tick_ns[side] = ss_sender_clock_tick(&handshake->sender[side].clock);
+    for (unsigned i = 0; i < sizeof(PHASES) / sizeof(PHASES[0]); i++) {
+        enum ss_side side = PHASES[i].side;
+        int64_t sent_ns;
+        if (marks[PHASES[i].from] != SS_MARK_UNSEEN && marks[PHASES[i].to] != SS_MARK_UNSEEN &&
+            ss_sender_clock_between(&handshake->sender[side].clock, tick_ns[side], marks[PHASES[i].from],
+                                    marks[PHASES[i].to], &sent_ns) &&
+            sent_ns >= 0)
+            finding->sent_ns[PHASES[i].phase] = sent_ns;
+    }
+}
+
+static void put_evidence(const struct ss_timeline *timeline, struct ss_finding *finding)
+{
+    finding->wait_count = timeline->wait_count;
+    memcpy(finding->waits, timeline->waits, sizeof(finding->waits));
+    for (unsigned i = 1; i < finding->wait_count; i++) { /* few, and nearly in order */
+        struct ss_timeline_wait wait = finding->waits[i];
+        unsigned at = i;
+        for (; at > 0 && finding->waits[at - 1].from_ns > wait.from_ns; at--)
+            finding->waits[at] = finding->waits[at - 1];
+        finding->waits[at] = wait;
+    }
+}
+
+void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap, int64_t until_ns,
+                           struct ss_finding *ret_finding)
+{
+    struct ss_timeline timeline = handshake->timeline;
+    struct ss_finding *finding = ret_finding;
+    uint32_t missing = missing_of(handshake, SS_CLIENT) + missing_of(handshake, SS_SERVER);
+    bool is_open = handshake->outcome == SS_OUTCOME_COUNT;
+    bool was_left = is_open || handshake->outcome == SS_OUTCOME_UNFINISHED;
+
+    memset(finding, 0, sizeof(*finding));
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++)
+        finding->sent_ns[i] = SS_MARK_UNSEEN;
+    finding->lost = handshake->lost;
+    if (timeline.mark_ns[SS_MARK_SYN] != SS_MARK_UNSEEN &&
+        timeline.mark_ns[SS_MARK_SYN_ACK] == SS_MARK_UNSEEN)
+        timeline.mark_ns[SS_MARK_ACK] = handshake->early_ack_ns;
+    place_flight(handshake, &timeline);
+    ss_loss_conclude(handshake, tap, &timeline, &finding->lost);
+    if (handshake->outcome != SS_OUTCOME_COMPLETE && !handshake->is_given_up && missing == 0)
+        timeline.open_until_ns = was_left ? until_ns - handshake->base_ns : handshake->ended_ns;
+    ss_timeline_judge(&timeline, tap, &finding->judged);
+    put_evidence(&timeline, finding);
+    measure_by_sender(handshake, &timeline, finding);
+
+    finding->start_ns = handshake->base_ns;
+    finding->encap_count = handshake->encap_count;
+    memcpy(finding->encap, handshake->encap, sizeof(finding->encap));
+    finding->visibility = (uint8_t)visibility_of(handshake);
+    finding->outcome = is_open ? SS_OUTCOME_UNFINISHED : handshake->outcome;
+    finding->alert = handshake->alert;
+    finding->clock_error_ns = handshake->clock_error_ns;
+    memcpy(finding->mark_ns, timeline.mark_ns, sizeof(finding->mark_ns));
+    finding->rtt_ns = measured(timeline.client_rtt_ns);
+    finding->server_rtt_ns = measured(timeline.server_rtt_ns);
+    finding->client_retransmits = retransmits_of(handshake, SS_CLIENT);
+    finding->server_retransmits = retransmits_of(handshake, SS_SERVER);
+    finding->tap_missing_bytes = handshake->missing_bytes + missing;
+    finding->mirror_duplicates = handshake->duplicates;
+    finding->has_proxied = handshake->talk.has_proxied;
+    finding->proxied_client = handshake->talk.proxied_client;
+    finding->proxied_server = handshake->talk.proxied_server;
+    finding->still_open = is_open;
+    finding->is_tls = ss_handshake_is_tls(handshake);
+    finding->tls = handshake->hello;
+}

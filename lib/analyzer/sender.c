@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "analyzer/sender.h"
+
+#include "base/seq.h"
+
+#define MS               1000000LL
+#define TIMEOUT_LEAST_NS (200 * MS)
+#define TIMEOUTS_MAX     3         /* in a row: they are 0.8 s and more */
+#define MISSING_MAX      256       /* numbers; more is another way of numbering */
+#define BACK_MAX         16        /* numbers; a mirror out of order */
+#define EARLY_NS         (10 * MS) /* the round trip was measured elsewhere, and varies */
+#define BUSY_NS          (20 * MS) /* a timer's tick, and a sender that was busy */
+
+/* The first timeout. The estimate of the round trip has a margin that is the round trip itself at first (RFC
+ * 6298 section 2.2). */
+static int64_t shortest(int64_t rtt_ns)
+{
+    return TIMEOUT_LEAST_NS + rtt_ns;
+}
+
+static int64_t longest(int64_t rtt_ns)
+{
+    return rtt_ns > TIMEOUT_LEAST_NS ? 3 * rtt_ns : TIMEOUT_LEAST_NS + 2 * rtt_ns;
+}
+
+bool ss_sender_is_timeout(int64_t silence_ns, int64_t rtt_ns)
+{
+    return silence_ns >= shortest(rtt_ns) - EARLY_NS && silence_ns <= longest(rtt_ns) + BUSY_NS;
+}
+
+/* With other evidence at hand it need not be exact: from `count` timeouts after a probe, as 1, 1, 2... to as
+ * many without one, as 1, 2, 4..., and a quarter of the first. */
+static bool is_roughly_timeouts(int64_t silence_ns, int64_t rtt_ns, unsigned missing)
+{
+    for (unsigned count = 1; count <= TIMEOUTS_MAX && count <= missing; count++) {
+        int64_t least = 1 << (count - 1), most = (1 << count) - 1, margin_ns = shortest(rtt_ns) / 4;
+        if (silence_ns >= least * shortest(rtt_ns) - margin_ns &&
+            silence_ns <= most * longest(rtt_ns) + margin_ns)
+            return true;
+    }
+    return false;
+}
+
+static void note_gap(struct ss_sender *sender, uint16_t missing, int64_t t)
+{
+    if (sender->gap_count < SS_SENDER_GAPS)
+        sender->gaps[sender->gap_count++] =
+            (struct ss_sender_gap){.since_ns = sender->last_ns, .until_ns = t, .missing = missing};
+}
+
+/* Many stacks send 0 in all packets, or in some. */
+static bool is_number(const struct ss_sender *sender, uint16_t ip_id)
+{
+    return ip_id != 0 || (sender->has_id && (uint16_t)(0u - sender->ip_id) <= MISSING_MAX);
+}
+
+static void count(struct ss_sender *sender, const struct ss_packet *packet, int64_t t, int64_t rtt_ns)
+{
+    bool is_first = !sender->has_id;
+    uint16_t missing = (uint16_t)(packet->ip_id - sender->ip_id - 1u);
+
+    if (!is_number(sender, packet->ip_id) ||
+        (!is_first && (uint16_t)(sender->ip_id - packet->ip_id) <= BACK_MAX))
+        return;
+    sender->ip_id = packet->ip_id;
+    sender->has_id = true;
+    if (is_first)
+        return;
+    if (missing == 0)
+        sender->followed = sender->followed < UINT8_MAX ? (uint8_t)(sender->followed + 1) : UINT8_MAX;
+    else if (missing > MISSING_MAX)
+        sender->is_random = true;
+    else if (packet->payload_bytes > 0 && is_roughly_timeouts(t - sender->last_ns, rtt_ns, missing))
+        note_gap(sender, missing, t);
+}
+
+static void take_label(struct ss_sender *sender, const struct ss_packet *packet, int64_t t, int64_t rtt_ns)
+{
+    if (sender->flow_label != 0 && packet->flow_label != sender->flow_label && packet->payload_bytes > 0 &&
+        is_roughly_timeouts(t - sender->last_ns, rtt_ns, TIMEOUTS_MAX))
+        note_gap(sender, 0, t);
+    sender->flow_label = packet->flow_label;
+}
+
+void ss_sender_next(struct ss_sender *sender, const struct ss_packet *packet, int64_t t, int64_t rtt_ns)
+{
+    count(sender, packet, t, rtt_ns);
+    take_label(sender, packet, t, rtt_ns);
+    sender->last_ns = t;
+    bool is_syn_ack = (packet->flags & (SS_TCP_SYN | SS_TCP_ACK)) == (SS_TCP_SYN | SS_TCP_ACK);
+    if (packet->has_timestamps && !is_syn_ack) /* a SYN cookie hides in it (Linux) */
+        ss_sender_clock_note(&sender->clock, packet->ts_value, t);
+}
+
+void ss_sender_told(struct ss_sender *sender, uint32_t seq, uint32_t edge, int64_t t)
+{
+    if (sender->is_ahead || !ss_seq_before(edge, seq))
+        return;
+    sender->is_ahead = true;
+    sender->ahead = seq;
+    sender->ahead_ns = t;
+}
+
+bool ss_sender_had_sent(struct ss_sender *sender, uint32_t edge, int64_t *ret_since_ns)
+{
+    if (!sender->is_ahead)
+        return false;
+    *ret_since_ns = sender->ahead_ns;
+    if (ss_seq_reached(edge, sender->ahead))
+        sender->is_ahead = false;
+    return true;
+}
+
+bool ss_sender_counts(const struct ss_sender *sender)
+{
+    return sender->followed > 0 && !sender->is_random;
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "stream/sender_clock.h"
+
+#include <string.h>
+
+#define MS          1000000LL
+#define BURST_NS    MS          /* segments of one value this close are one sample */
+#define SET_BACK_NS (2000 * MS) /* reordering does not go back as far as this */
+#define TICKS_LEAST 3           /* that two samples must be apart to tell the length of a tick */
+
+static const int64_t COARSE_NS[] = {10 * MS, 4 * MS}; /* the longest first */
+#define USUAL_NS 1000000LL
+#define FINE_NS  1000LL
+
+static int32_t apart(const struct ss_sender_clock *clock, unsigned from, unsigned to)
+{
+    return (int32_t)(clock->value[to] - clock->value[from]);
+}
+
+void ss_sender_clock_note(struct ss_sender_clock *clock, uint32_t value, int64_t time_ns)
+{
+    unsigned count = clock->count;
+
+    if (count > 0 && time_ns < clock->time_ns[count - 1])
+        return; /* two mirror ports, a little out of order */
+    if (count > 0 && value == clock->value[count - 1] && time_ns - clock->time_ns[count - 1] < BURST_NS)
+        return;
+    if (count == SS_SENDER_CLOCK_SAMPLES) {
+        unsigned kept = SS_SENDER_CLOCK_FIRST, moved = count - kept - 1;
+        memmove(&clock->time_ns[kept], &clock->time_ns[kept + 1], moved * sizeof(clock->time_ns[0]));
+        memmove(&clock->value[kept], &clock->value[kept + 1], moved * sizeof(clock->value[0]));
+        count--;
+    }
+    clock->time_ns[count] = time_ns;
+    clock->value[count] = value;
+    clock->count = (uint8_t)(count + 1);
+}
+
+/* Arrival less sending time, compared with the first sample's. */
+static int64_t offset_of(const struct ss_sender_clock *clock, unsigned i, int64_t tick_ns)
+{
+    return clock->time_ns[i] - clock->time_ns[0] - apart(clock, 0, i) * tick_ns;
+}
+
+/* No segment was quicker than all before it, but for what the path varies and a tick hides: with too long a
+ * tick each would be. */
+static bool is_possible(const struct ss_sender_clock *clock, int64_t tick_ns)
+{
+    int64_t least_ns = 0;
+
+    for (unsigned i = 1; i < clock->count; i++) {
+        int64_t offset_ns = offset_of(clock, i, tick_ns);
+        int64_t varies_ns = (clock->time_ns[i] - clock->time_ns[i - 1]) / 2 + 2 * tick_ns + 20 * MS;
+        if (offset_ns < least_ns - varies_ns || apart(clock, i - 1, i) * tick_ns < -SET_BACK_NS)
+            return false;
+        if (offset_ns < least_ns)
+            least_ns = offset_ns;
+    }
+    return true;
+}
+
+/* Some pair was sent as far apart as it arrived, with this tick. */
+static bool is_shown(const struct ss_sender_clock *clock, int64_t tick_ns)
+{
+    for (unsigned i = 1; i < clock->count; i++) {
+        int64_t sent_ns = apart(clock, i - 1, i) * tick_ns;
+        int64_t off_ns = clock->time_ns[i] - clock->time_ns[i - 1] - sent_ns;
+        if (apart(clock, i - 1, i) >= TICKS_LEAST && off_ns <= sent_ns / 16 + tick_ns &&
+            -off_ns <= sent_ns / 16 + tick_ns)
+            return true;
+    }
+    return false;
+}
+
+int64_t ss_sender_clock_tick(const struct ss_sender_clock *clock)
+{
+    for (unsigned i = 0; i < sizeof(COARSE_NS) / sizeof(COARSE_NS[0]); i++) {
+        if (is_shown(clock, COARSE_NS[i]) && is_possible(clock, COARSE_NS[i]))
+            return COARSE_NS[i];
+    }
+    if (is_possible(clock, USUAL_NS))
+        return clock->count > 1 ? USUAL_NS : 0;
+    return is_shown(clock, FINE_NS) && is_possible(clock, FINE_NS) ? FINE_NS : 0;
+}
+
+/* The sample of the segment that arrived then: at that time, or just before in the same burst. */
+static bool find(const struct ss_sender_clock *clock, int64_t time_ns, unsigned *ret_sample)
+{
+    for (unsigned i = clock->count; i-- > 0;) {
+        if (clock->time_ns[i] > time_ns)
+            continue;
+        *ret_sample = i;
+        return time_ns - clock->time_ns[i] < BURST_NS;
+    }
+    return false;
+}
+
+bool ss_sender_clock_between(const struct ss_sender_clock *clock, int64_t tick_ns, int64_t from_ns,
+                             int64_t to_ns, int64_t *ret_ns)
+{
+    unsigned from, to;
+
+    if (tick_ns == 0 || !find(clock, from_ns, &from) || !find(clock, to_ns, &to))
+        return false;
+    *ret_ns = apart(clock, from, to) * tick_ns;
+    return true;
+}
+
+int64_t ss_sender_clock_late(const struct ss_sender_clock *clock, int64_t tick_ns, int64_t at_ns)
+{
+    unsigned at;
+    int64_t late_ns = 0;
+
+    if (tick_ns == 0 || !find(clock, at_ns, &at) || at == 0)
+        return 0;
+    for (unsigned i = 0; i < clock->count; i++) {
+        int64_t longer_ns = clock->time_ns[at] - clock->time_ns[i] - apart(clock, i, at) * tick_ns;
+        if (longer_ns > late_ns)
+            late_ns = longer_ns;
+    }
+    int64_t since_ns = clock->time_ns[at] - clock->time_ns[at - 1];
+    return late_ns < since_ns ? late_ns : since_ns;
+}

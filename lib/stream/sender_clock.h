@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+/* The sender's own clock, as its TCP timestamps tell it (RFC 7323 section 5.4).
+ *
+ * Each segment carries the time at which it was sent, in ticks of a length that nobody announces. Two
+ * segments that arrive G apart and were sent S apart leave G - S to the path and S to the sender. And the
+ * segment for which arrival less sending time is least had the quickest way: what came later than that,
+ * compared with its sender's clock, was so much longer under way.
+ *
+ * A few samples a direction are kept, the first and the latest. The tick is 1 ms, as with today's systems,
+ * unless the samples show a longer one (4 ms, 10 ms), or a shorter (1 us); where they contradict every tick,
+ * or the clock was set back, nothing is said. The numbers wrap.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SS_SENDER_CLOCK_SAMPLES 12
+#define SS_SENDER_CLOCK_FIRST   4 /* of them are the first ones, and stay */
+
+struct ss_sender_clock {
+    int64_t time_ns[SS_SENDER_CLOCK_SAMPLES]; /* of arrival, ascending */
+    uint32_t value[SS_SENDER_CLOCK_SAMPLES];  /* TSval */
+    uint8_t count;
+};
+
+/* A segment arrived. Several of one burst are one sample. */
+void ss_sender_clock_note(struct ss_sender_clock *clock, uint32_t value, int64_t time_ns);
+
+/* The length of a tick in ns, or 0: nothing can be said. */
+int64_t ss_sender_clock_tick(const struct ss_sender_clock *clock);
+
+/* How far apart the segments that arrived at these times were sent; false: not known. Within a tick. */
+bool ss_sender_clock_between(const struct ss_sender_clock *clock, int64_t tick_ns, int64_t from_ns,
+                             int64_t to_ns, int64_t *ret_ns);
+
+/* How much longer the segment that arrived at at_ns was under way than the quickest; 0 also where that is not
+ * known. At most since the sample before it. Within a tick. */
+int64_t ss_sender_clock_late(const struct ss_sender_clock *clock, int64_t tick_ns, int64_t at_ns);

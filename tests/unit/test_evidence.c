@@ -1,0 +1,655 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "analyzer/handshake.h"
+#include "base/units.h"
+#include "support/hellos.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Handshakes as lists of segments at milliseconds, and the evidence that is to come out of each. A path of 10
+ * ms each way to the client and 2 ms to the server, unless a list says otherwise. */
+
+#define MS         SS_NS_PER_MS
+#define ROWS(a)    (sizeof(a) / sizeof((a)[0]))
+#define CLIENT_ISN 1000u
+#define SERVER_ISN 0xfffffff0u /* wraps inside the flight */
+#define SEGMENTS   18
+
+/* Points in each side's bytes. */
+enum point { START, HELLO_HALF, HELLO, ANSWER, FLIGHT_HALF, FLIGHT, TICKET, POINTS };
+
+struct segment {
+    double ms;
+    enum ss_side side;
+    enum point from, to; /* payload; equal: none, and the sequence number is that of `from` */
+    enum point acked;
+    double sent;   /* by the sender's clock; 0: now; -1: the segment has no timestamps */
+    double echo;   /* of the peer's clock; 0: of its newest segment */
+    int id;        /* IPv4 identification; 0: the one after the newest; -1: none */
+    int label;     /* IPv6 flow label */
+    int again_to;  /* D-SACK: what ends there came twice; 0: nothing did */
+    int flags;     /* besides ACK */
+    int is_closed; /* the receive window */
+};
+
+struct expected {
+    enum ss_evidence what;
+    double from, to;
+};
+
+struct script {
+    const char *about;
+    enum ss_tap tap;
+    struct segment segments[SEGMENTS];
+    struct expected evidence[3];
+    struct ss_lost lost;
+    enum ss_share largest;
+};
+
+static struct tls_bytes said[2];
+static uint32_t points[POINTS];
+
+static int make_bytes(void **state)
+{
+    (void)state;
+    struct tls_bytes *message = calloc(1, sizeof(*message));
+
+    assert_non_null(message);
+    tls_put_client_hello(message,
+                         &(struct tls_client_recipe){.versions = {0x0304, 0x0303}, .session_id_bytes = 32});
+    tls_put_records(&said[SS_CLIENT], 22, message, 16384);
+    points[HELLO] = (uint32_t)said[SS_CLIENT].length;
+    points[HELLO_HALF] = points[HELLO] / 2;
+    tls_put_noise_record(&said[SS_CLIENT], 23, 53);
+    points[ANSWER] = (uint32_t)said[SS_CLIENT].length;
+
+    memset(message, 0, sizeof(*message));
+    tls_put_server_hello(message,
+                         &(struct tls_server_recipe){.version = 0x0304, .group = 29, .session_id_bytes = 32});
+    tls_put_records(&said[SS_SERVER], 22, message, 16384);
+    tls_put_noise_record(&said[SS_SERVER], 23, 9000);
+    tls_put_noise_record(&said[SS_SERVER], 23, 53);
+    points[FLIGHT] = (uint32_t)said[SS_SERVER].length;
+    points[FLIGHT_HALF] = 6000;
+    tls_put_noise_record(&said[SS_SERVER], 23, 200);
+    points[TICKET] = (uint32_t)said[SS_SERVER].length;
+    free(message);
+    return 0;
+}
+
+/* ---- a script through a handshake */
+
+struct played {
+    struct ss_handshake handshake;
+    struct ss_handshake_pools pools;
+    void *memory[2];
+    double clock[2]; /* what each side's newest segment said */
+    uint16_t id[2];
+};
+
+static void *pool(struct ss_pool *pool_of, size_t block_bytes, uint32_t blocks)
+{
+    void *memory = aligned_alloc(64, block_bytes * blocks);
+    assert_non_null(memory);
+    memset(memory, 0, block_bytes * blocks);
+    ss_pool_init(pool_of, memory, block_bytes, blocks);
+    return memory;
+}
+
+static uint32_t seq_of(enum ss_side side, enum point point)
+{
+    return (side == SS_CLIENT ? CLIENT_ISN : SERVER_ISN) + 1 + points[point];
+}
+
+static uint32_t ticks(double ms)
+{
+    return (uint32_t)(0xffffffc0u + (int64_t)ms); /* wraps */
+}
+
+static struct ss_packet packet_of(struct played *played, const struct segment *segment)
+{
+    enum ss_side side = segment->side;
+    bool is_syn = segment->flags & SS_TCP_SYN;
+    double sent = segment->sent > 0 ? segment->sent : segment->ms;
+    struct ss_packet packet = {.seq = seq_of(side, segment->from) - is_syn,
+                               .ack = seq_of(!side, segment->acked),
+                               .flags = (uint8_t)(segment->flags | SS_TCP_ACK),
+                               .window = segment->is_closed ? 0 : 502,
+                               .has_timestamps = segment->sent >= 0,
+                               .ts_value = ticks(sent),
+                               .ts_echo = ticks(segment->echo > 0 ? segment->echo : played->clock[!side]),
+                               .flow_label = (uint32_t)segment->label,
+                               .payload = said[side].at + points[segment->from],
+                               .payload_bytes = points[segment->to] - points[segment->from],
+                               .payload_captured = points[segment->to] - points[segment->from]};
+
+    if (is_syn && side == SS_CLIENT)
+        packet.flags = SS_TCP_SYN;
+    packet.ip_id = (uint16_t)(segment->id > 0 ? segment->id : segment->id < 0 ? 0 : played->id[side] + 1);
+    played->id[side] = packet.ip_id;
+    played->clock[side] = sent;
+    if (segment->again_to > 0) {
+        packet.has_again = true;
+        packet.again_end = seq_of(!side, (enum point)segment->again_to);
+        packet.again_begin = packet.again_end - 10;
+    }
+    return packet;
+}
+
+static struct ss_finding play(const struct script *script)
+{
+    struct played *played = calloc(1, sizeof(*played));
+    struct ss_finding finding;
+    int64_t last_ns = 0;
+
+    assert_non_null(played);
+    played->memory[0] = pool(&played->pools.segments, SS_STREAM_BLOCK_BYTES, 16);
+    played->memory[1] = pool(&played->pools.hellos, SS_TLS_BLOCK_BYTES, 2);
+    played->id[SS_SERVER] = 700;
+    for (unsigned i = 0; i < SEGMENTS && (i == 0 || script->segments[i].ms > 0); i++) {
+        struct ss_packet packet = packet_of(played, &script->segments[i]);
+        int64_t t = last_ns = (int64_t)(script->segments[i].ms * MS);
+        if (i == 0)
+            ss_handshake_init(&played->handshake, 0, &packet, t);
+        assert_int_not_equal(
+            ss_handshake_feed(&played->handshake, &played->pools, &packet, script->segments[i].side, t, 0),
+            SS_HANDSHAKE_NOT_TLS);
+    }
+    ss_handshake_conclude(&played->handshake, script->tap, last_ns, &finding);
+    ss_handshake_release(&played->handshake, &played->pools);
+    assert_int_equal(played->pools.segments.used + played->pools.hellos.used, 0);
+    free(played->memory[0]);
+    free(played->memory[1]);
+    free(played);
+    return finding;
+}
+
+static void check_evidence(const struct script *script, const struct ss_finding *finding)
+{
+    unsigned count = 0;
+
+    while (count < ROWS(script->evidence) && script->evidence[count].to > 0)
+        count++;
+    for (unsigned i = 0; i < finding->wait_count; i++)
+        print_message("    %s %.3f to %.3f\n", ss_evidence_name(finding->waits[i].evidence),
+                      (double)finding->waits[i].from_ns / MS, (double)finding->waits[i].to_ns / MS);
+    assert_int_equal(finding->wait_count, count);
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(finding->waits[i].evidence, script->evidence[i].what);
+        assert_int_equal(finding->waits[i].from_ns, (int64_t)(script->evidence[i].from * MS));
+        assert_int_equal(finding->waits[i].to_ns, (int64_t)(script->evidence[i].to * MS));
+    }
+}
+
+static void check(const struct script *script)
+{
+    print_message("%s\n", script->about);
+    struct ss_finding finding = play(script);
+    const struct ss_judgement *judged = &finding.judged;
+    unsigned largest = 0;
+    int64_t sum_ns = 0;
+
+    check_evidence(script, &finding);
+    assert_memory_equal(&finding.lost, &script->lost, sizeof(script->lost));
+    for (unsigned i = 0; i < SS_SHARE_COUNT; i++) {
+        sum_ns += judged->share_ns[i];
+        if (judged->share_ns[i] > judged->share_ns[largest])
+            largest = i;
+    }
+    assert_int_equal(sum_ns, judged->duration_ns);
+    assert_string_equal(ss_share_name((enum ss_share)largest), ss_share_name(script->largest));
+}
+
+static void check_all(const struct script *scripts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        check(&scripts[i]);
+}
+
+#define C SS_CLIENT
+#define S SS_SERVER
+#define SYN                                                                                                  \
+    {                                                                                                        \
+        .side = C, .flags = SS_TCP_SYN                                                                       \
+    }
+#define OPENED                                                                                               \
+    SYN, {2, S, .flags = SS_TCP_SYN, .acked = START, .id = -1}, {12, C},                                     \
+    {                                                                                                        \
+        13, C, START, HELLO                                                                                  \
+    }
+#define OPENED_6                                                                                             \
+    {.side = C, .flags = SS_TCP_SYN, .id = -1, .label = 5},                                                  \
+        {2, S, .flags = SS_TCP_SYN, .id = -1, .label = 6}, {12, C, .id = -1, .label = 5},                    \
+    {                                                                                                        \
+        13, C, START, HELLO, .id = -1, .label = 5                                                            \
+    }
+#define HEARD                                                                                                \
+    {                                                                                                        \
+        15, S, .acked = HELLO                                                                                \
+    }
+
+/* ---- sent twice */
+
+static void what_the_tap_saw_twice_was_lost_unless_the_first_copy_had_arrived(void **state)
+{
+    (void)state;
+    const struct script scripts[] = {
+        {.about = "the flight, acknowledged by the second copy's timestamp: lost beyond the tap",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, START, FLIGHT, HELLO},
+                      {236, S, START, FLIGHT, HELLO},
+                      {256, C, HELLO, HELLO, FLIGHT, .echo = 236},
+                      {257, C, HELLO, ANSWER, FLIGHT},
+                      {259, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 16, 236}},
+         .lost = {.tap_to_client = 1},
+         .largest = SS_SHARE_LOSS},
+        {.about = "acknowledged with the first copy's timestamp: the path was slow",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, START, FLIGHT, HELLO},
+                      {236, S, START, FLIGHT, HELLO},
+                      {316, C, HELLO, HELLO, FLIGHT, .echo = 16},
+                      {317, C, HELLO, ANSWER, FLIGHT},
+                      {319, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_SPURIOUS_TO_CLIENT, 16, 316}},
+         .largest = SS_SHARE_CLIENT_PATH},
+        {.about = "without timestamps it looks like a loss",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {{.side = C, .flags = SS_TCP_SYN, .sent = -1},
+                      {2, S, .flags = SS_TCP_SYN, .sent = -1, .id = -1},
+                      {12, C, .sent = -1},
+                      {13, C, START, HELLO, .sent = -1},
+                      {15, S, .acked = HELLO, .sent = -1},
+                      {16, S, START, FLIGHT, HELLO, .sent = -1},
+                      {236, S, START, FLIGHT, HELLO, .sent = -1},
+                      {316, C, HELLO, ANSWER, FLIGHT, .sent = -1},
+                      {318, S, FLIGHT, FLIGHT, ANSWER, .sent = -1}},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 16, 236}},
+         .lost = {.tap_to_client = 1},
+         .largest = SS_SHARE_LOSS},
+        {.about =
+             "both copies are reported as received, long after the second: the server's host stood still",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      {233, C, START, HELLO},
+                      {413, S, .acked = HELLO, .again_to = HELLO},
+                      {414, S, START, FLIGHT, HELLO},
+                      {434, C, HELLO, ANSWER, FLIGHT},
+                      {436, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_SPURIOUS_TO_SERVER, 13, 413}},
+         .largest = SS_SHARE_SERVER_PATH},
+        {.about = "the same beside the server",
+         .tap = SS_TAP_SERVER,
+         .segments = {OPENED,
+                      {233, C, START, HELLO},
+                      {413, S, .acked = HELLO, .again_to = HELLO},
+                      {414, S, START, FLIGHT, HELLO},
+                      {434, C, HELLO, ANSWER, FLIGHT},
+                      {436, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_SPURIOUS_TO_SERVER, 13, 413}},
+         .largest = SS_SHARE_SERVER},
+        {.about = "reported as the answer to the second: the first one's acknowledgement was lost",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      {233, C, START, HELLO},
+                      {235, S, .acked = HELLO, .again_to = HELLO},
+                      {236, S, START, FLIGHT, HELLO},
+                      {256, C, HELLO, ANSWER, FLIGHT},
+                      {258, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 13, 233}},
+         .lost = {.tap_to_server = 1},
+         .largest = SS_SHARE_LOSS},
+        {.about = "acknowledged in between: nobody waited",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {220, C, START, HELLO},
+                      {221, S, START, FLIGHT, HELLO},
+                      {241, C, HELLO, ANSWER, FLIGHT},
+                      {243, S, FLIGHT, FLIGHT, ANSWER}},
+         .largest = SS_SHARE_SERVER},
+        {.about = "a SYN whose SYN-ACK answers the second copy, though it echoes the first",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN,
+                      {1000, C, .flags = SS_TCP_SYN},
+                      {1002, S, .flags = SS_TCP_SYN, .echo = 0.1, .id = -1},
+                      {1012, C},
+                      {1013, C, START, HELLO},
+                      {1015, S, START, FLIGHT, HELLO},
+                      {1025, C, HELLO, ANSWER, FLIGHT},
+                      {1027, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 0, 1000}},
+         .lost = {.tap_to_server = 1},
+         .largest = SS_SHARE_LOSS},
+        {.about = "a SYN that waited for the server's host with its second copy",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN,
+                      {1000, C, .flags = SS_TCP_SYN},
+                      {1400, S, .flags = SS_TCP_SYN, .echo = 0.1, .id = -1},
+                      {1410, C},
+                      {1411, C, START, HELLO},
+                      {1413, S, START, FLIGHT, HELLO},
+                      {1423, C, HELLO, ANSWER, FLIGHT},
+                      {1425, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_SPURIOUS_TO_SERVER, 0, 1400}},
+         .largest = SS_SHARE_SERVER_PATH},
+        {.about = "never acknowledged: the third copy was seen, and the end of it all",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED, {233, C, START, HELLO}, {673, C, START, HELLO}},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 13, 673}},
+         .lost = {.tap_to_server = 2},
+         .largest = SS_SHARE_CLIENT_PATH},
+        {.about = "the answer, after the tap has seen all: the wait is told, and in no share",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, START, FLIGHT, HELLO},
+                      {26, C, HELLO, ANSWER, FLIGHT},
+                      {246, C, HELLO, ANSWER, FLIGHT},
+                      {248, S, FLIGHT, FLIGHT, ANSWER, .echo = 246}},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 26, 246}},
+         .lost = {.tap_to_server = 1},
+         .largest = SS_SHARE_CLIENT_PATH},
+    };
+    check_all(scripts, ROWS(scripts));
+}
+
+/* ---- lost before the tap */
+
+static void what_was_lost_before_the_tap_shows_in_what_the_sender_says_of_itself(void **state)
+{
+    (void)state;
+    const struct script scripts[] = {
+        {.about = "the flight's second half first",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {17, S, FLIGHT_HALF, FLIGHT, HELLO},
+                      {47, S, START, FLIGHT_HALF, HELLO},
+                      {57, C, HELLO, ANSWER, FLIGHT},
+                      {59, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_HOLE, 17, 47}},
+         .lost = {.server_to_tap = 1},
+         .largest = SS_SHARE_LOSS},
+        {.about = "but the first half had been sent before it: it was late, and not lost",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {17, S, FLIGHT_HALF, FLIGHT, HELLO},
+                      {47, S, START, FLIGHT_HALF, HELLO, .sent = 16},
+                      {57, C, HELLO, ANSWER, FLIGHT},
+                      {59, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_LATE_FROM_SERVER, 17, 47}},
+         .largest = SS_SHARE_SERVER_PATH},
+        {.about = "an ACK whose number is beyond the answer that comes later",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, START, FLIGHT, HELLO},
+                      {27, C, ANSWER, ANSWER, FLIGHT, .id = 900},
+                      {240, C, HELLO, ANSWER, FLIGHT, .id = 907},
+                      {242, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_SENT_BEFORE, 27, 240}},
+         .lost = {.client_to_tap = 1},
+         .largest = SS_SHARE_LOSS},
+        {.about = "an identification is missing, and a timeout went by",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, START, FLIGHT, HELLO},
+                      {26, C, HELLO, HELLO, FLIGHT, .id = 5},
+                      {240, C, HELLO, ANSWER, FLIGHT, .id = 7},
+                      {242, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_NUMBER_MISSING, 26, 240}},
+         .lost = {.client_to_tap = 1},
+         .largest = SS_SHARE_LOSS},
+        {.about = "no identification is missing: the client waited",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, START, FLIGHT, HELLO},
+                      {26, C, HELLO, HELLO, FLIGHT},
+                      {240, C, HELLO, ANSWER, FLIGHT},
+                      {242, S, FLIGHT, FLIGHT, ANSWER}},
+         .largest = SS_SHARE_CLIENT},
+        {.about = "over IPv6, another flow label after a probe and a timeout",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED_6,
+                      {15, S, .acked = HELLO, .id = -1, .label = 6},
+                      {455, S, START, FLIGHT, HELLO, .id = -1, .label = 7},
+                      {465, C, HELLO, ANSWER, FLIGHT, .id = -1, .label = 5},
+                      {467, S, FLIGHT, FLIGHT, ANSWER, .id = -1, .label = 7}},
+         .evidence = {{SS_EVIDENCE_LABEL_CHANGED, 15, 455}},
+         .lost = {.server_to_tap = 1},
+         .largest = SS_SHARE_LOSS},
+        {.about = "over IPv6, a silence of exactly a timeout: most likely a loss",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED_6,
+                      {15, S, .acked = HELLO, .id = -1, .label = 6},
+                      {230, S, START, FLIGHT, HELLO, .id = -1, .label = 6},
+                      {240, C, HELLO, ANSWER, FLIGHT, .id = -1, .label = 5},
+                      {242, S, FLIGHT, FLIGHT, ANSWER, .id = -1, .label = 6}},
+         .evidence = {{SS_EVIDENCE_TIMEOUT_LENGTH, 15, 230}},
+         .largest = SS_SHARE_LOSS},
+        {.about = "beside the server there is nothing to lose it",
+         .tap = SS_TAP_SERVER,
+         .segments = {OPENED_6,
+                      {15, S, .acked = HELLO, .id = -1, .label = 6},
+                      {230, S, START, FLIGHT, HELLO, .id = -1, .label = 6},
+                      {240, C, HELLO, ANSWER, FLIGHT, .id = -1, .label = 5},
+                      {242, S, FLIGHT, FLIGHT, ANSWER, .id = -1, .label = 6}},
+         .largest = SS_SHARE_SERVER},
+        {.about = "a SYN-ACK after exactly a second",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN,
+                      {1014, S, .flags = SS_TCP_SYN, .id = -1},
+                      {1024, C},
+                      {1025, C, START, HELLO},
+                      {1027, S, START, FLIGHT, HELLO},
+                      {1037, C, HELLO, ANSWER, FLIGHT},
+                      {1039, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_SYN_TIMEOUT, 0, 1014}},
+         .largest = SS_SHARE_LOSS},
+        {.about = "a SYN-ACK after 800 ms",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN,
+                      {800, S, .flags = SS_TCP_SYN, .id = -1},
+                      {810, C},
+                      {811, C, START, HELLO},
+                      {813, S, START, FLIGHT, HELLO},
+                      {823, C, HELLO, ANSWER, FLIGHT},
+                      {825, S, FLIGHT, FLIGHT, ANSWER}},
+         .largest = SS_SHARE_SERVER_PATH},
+    };
+    check_all(scripts, ROWS(scripts));
+}
+
+/* ---- the sender's clock */
+
+static void a_segment_that_its_sender_sent_earlier_was_on_the_path(void **state)
+{
+    (void)state;
+    const struct script scripts[] = {
+        {.about = "the answer came 300 ms after it was sent",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, START, FLIGHT, HELLO},
+                      {26, C, HELLO, HELLO, FLIGHT},
+                      {328, C, HELLO, ANSWER, FLIGHT, .sent = 28},
+                      {330, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_LATE_FROM_CLIENT, 28, 328}},
+         .largest = SS_SHARE_CLIENT_PATH},
+        {.about = "the client took 300 ms for it, by its own clock too",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, START, FLIGHT, HELLO},
+                      {26, C, HELLO, HELLO, FLIGHT},
+                      {328, C, HELLO, ANSWER, FLIGHT},
+                      {330, S, FLIGHT, FLIGHT, ANSWER}},
+         .largest = SS_SHARE_CLIENT},
+        {.about = "half and half",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, START, FLIGHT, HELLO},
+                      {26, C, HELLO, HELLO, FLIGHT},
+                      {426, C, HELLO, ANSWER, FLIGHT, .sent = 206},
+                      {428, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_LATE_FROM_CLIENT, 206, 426}},
+         .largest = SS_SHARE_CLIENT_PATH},
+        {.about = "the ServerHello, with the tap in the middle",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {316, S, START, FLIGHT, HELLO, .sent = 16},
+                      {326, C, HELLO, ANSWER, FLIGHT},
+                      {328, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_LATE_FROM_SERVER, 16, 316}},
+         .largest = SS_SHARE_SERVER_PATH},
+        {.about = "the ServerHello, with the tap beside the server: its host held it back",
+         .tap = SS_TAP_SERVER,
+         .segments = {OPENED,
+                      HEARD,
+                      {316, S, START, FLIGHT, HELLO, .sent = 16},
+                      {326, C, HELLO, ANSWER, FLIGHT},
+                      {328, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_LATE_FROM_SERVER, 16, 316}},
+         .largest = SS_SHARE_SERVER},
+    };
+    check_all(scripts, ROWS(scripts));
+}
+
+static void the_sender_s_clock_tells_how_long_it_took(void **state)
+{
+    (void)state;
+    const struct script script = {
+        .about = "TLS 1.3",
+        .tap = SS_TAP_MIDDLE,
+        .segments = {OPENED,
+                     HEARD,
+                     {16, S, START, FLIGHT, HELLO},
+                     {26, C, HELLO, HELLO, FLIGHT},
+                     {328, C, HELLO, ANSWER, FLIGHT},
+                     {330, S, FLIGHT, FLIGHT, ANSWER}},
+    };
+    struct ss_finding finding = play(&script);
+
+    assert_int_equal(finding.sent_ns[SS_PHASE_CLIENT_FINISH], 302 * MS);
+    assert_int_equal(finding.sent_ns[SS_PHASE_HELLO_WAIT], 1 * MS);
+    assert_int_equal(finding.sent_ns[SS_PHASE_SERVER_HELLO], 1 * MS);
+    assert_int_equal(finding.sent_ns[SS_PHASE_TCP_RETURN], SS_MARK_UNSEEN); /* of two sides */
+}
+
+/* ---- windows */
+
+static void a_flight_that_waits_for_acknowledgements_waits_for_the_path(void **state)
+{
+    (void)state;
+    const struct script scripts[] = {
+        {.about = "half of the flight, its acknowledgement, and at once the rest",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, START, FLIGHT_HALF, HELLO},
+                      {116, C, HELLO, HELLO, FLIGHT_HALF},
+                      {118, S, FLIGHT_HALF, FLIGHT, HELLO},
+                      {128, C, HELLO, ANSWER, FLIGHT},
+                      {130, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_CONGESTION_WINDOW, 16, 118}},
+         .largest = SS_SHARE_CLIENT_PATH},
+        {.about = "the rest came long after it: the server was slow",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, START, FLIGHT_HALF, HELLO},
+                      {26, C, HELLO, HELLO, FLIGHT_HALF},
+                      {318, S, FLIGHT_HALF, FLIGHT, HELLO},
+                      {328, C, HELLO, ANSWER, FLIGHT},
+                      {330, S, FLIGHT, FLIGHT, ANSWER}},
+         .largest = SS_SHARE_SERVER},
+        {.about = "the client's receive window was closed",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, START, FLIGHT_HALF, HELLO},
+                      {26, C, HELLO, HELLO, FLIGHT_HALF, .is_closed = 1},
+                      {326, C, HELLO, HELLO, FLIGHT_HALF},
+                      {350, S, FLIGHT_HALF, FLIGHT, HELLO},
+                      {360, C, HELLO, ANSWER, FLIGHT},
+                      {362, S, FLIGHT, FLIGHT, ANSWER}},
+         .evidence = {{SS_EVIDENCE_CLIENT_WINDOW_CLOSED, 26, 326}},
+         .largest = SS_SHARE_CLIENT},
+        {.about = "the server's, and it never opened",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN,
+                      {2, S, .flags = SS_TCP_SYN, .id = -1},
+                      {12, C},
+                      {13, C, START, HELLO_HALF},
+                      {15, S, .acked = HELLO_HALF, .is_closed = 1},
+                      {415, S, .acked = HELLO_HALF, .is_closed = 1}},
+         .evidence = {{SS_EVIDENCE_SERVER_WINDOW_CLOSED, 15, 415}},
+         .largest = SS_SHARE_CLIENT_PATH},
+    };
+    check_all(scripts, ROWS(scripts));
+}
+
+/* ---- what the mirror lost */
+
+static void what_only_the_mirror_lost_is_nobody_s(void **state)
+{
+    (void)state;
+    const struct script scripts[] = {
+        {.about = "half of the hello, shown by what the server acknowledged",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, FLIGHT_HALF, FLIGHT, HELLO},
+                      {26, C, HELLO, ANSWER, FLIGHT},
+                      {28, S, FLIGHT, TICKET, ANSWER},
+                      {48, C, ANSWER, ANSWER, TICKET}},
+         .evidence = {{SS_EVIDENCE_MIRROR_LOST, 26, 48}},
+         .largest = SS_SHARE_CLIENT_PATH},
+        {.about = "the answer: whether the handshake ever ended is not known, and nobody is waited for",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {16, S, START, FLIGHT, HELLO},
+                      {26, C, HELLO, HELLO, FLIGHT},
+                      {328, S, FLIGHT, TICKET, ANSWER}},
+         .largest = SS_SHARE_CLIENT_PATH},
+    };
+    check_all(scripts, ROWS(scripts));
+    for (size_t i = 0; i < ROWS(scripts); i++) {
+        struct ss_finding finding = play(&scripts[i]);
+        assert_int_equal(finding.outcome, SS_OUTCOME_UNFINISHED);
+        assert_int_equal(finding.judged.pending_ns, 0);
+        assert_true(finding.tap_missing_bytes > 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_tap_saw_twice_was_lost_unless_the_first_copy_had_arrived),
+        cmocka_unit_test(what_was_lost_before_the_tap_shows_in_what_the_sender_says_of_itself),
+        cmocka_unit_test(a_segment_that_its_sender_sent_earlier_was_on_the_path),
+        cmocka_unit_test(the_sender_s_clock_tells_how_long_it_took),
+        cmocka_unit_test(a_flight_that_waits_for_acknowledgements_waits_for_the_path),
+        cmocka_unit_test(what_only_the_mirror_lost_is_nobody_s),
+    };
+    return cmocka_run_group_tests(tests, make_bytes, NULL);
+}
