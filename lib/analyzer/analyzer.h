@@ -15,6 +15,7 @@
  */
 
 #include "analyzer/finding.h"
+#include "analyzer/mirror_loss.h"
 #include "base/histogram.h"
 #include "history/history.h"
 #include "packet/frame.h"
@@ -42,6 +43,7 @@ struct ss_analyzer;
 enum ss_news_kind {
     SS_NEWS_JUDGED, /* a handshake was judged, or judged again */
     SS_NEWS_ENDED,  /* the connection of a judged handshake is forgotten: no more packets of it will come */
+    SS_NEWS_SECOND, /* a second with handshakes has passed: `mirror`, and nothing else */
 };
 
 struct ss_news {
@@ -56,6 +58,7 @@ struct ss_news {
     uint8_t verdict;   /* enum ss_verdict of the wire */
     bool still_open;   /* not complete yet: may be judged again */
     bool is_tls;       /* a hello was seen; else a connection that stayed silent */
+    struct ss_mirror_second mirror;
 };
 
 /* Counters: plain, private to the owner's lcore. received = analyzed + sum(refused). */

@@ -151,8 +151,11 @@ static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned
         ss_connection_conclude(analyzer, handshake, ss_upkeep_given_up(handshake, time_ns));
         return;
     }
+    uint32_t missing_bytes = handshake->missing_bytes;
     enum ss_handshake_step step = ss_handshake_feed(handshake, &analyzer->pools, &burst->packet[i], side,
                                                     time_ns, burst->frame[i]->clock_error_ns);
+    analyzer->mirror.seen_bytes += burst->packet[i].payload_bytes;
+    analyzer->mirror.missing_bytes += handshake->missing_bytes - missing_bytes;
     if (step == SS_HANDSHAKE_ENDED) {
         ss_connection_conclude(analyzer, handshake, time_ns);
     } else if (step == SS_HANDSHAKE_NOT_TLS) {

@@ -4,6 +4,8 @@
 
 #include "analyzer/state.h"
 
+#include "base/units.h"
+
 static struct ss_news *next_news(struct ss_analyzer *analyzer)
 {
     if (analyzer->news_head - analyzer->news_tail == SS_NEWS_MAX) {
@@ -137,6 +139,7 @@ void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *han
                              .flow = handshake->flow,
                              .key = flow->key};
     ss_handshake_conclude(handshake, analyzer->config.tap, until_ns, &note->finding);
+    analyzer->mirror.missing_bytes += note->finding.tap_missing_bytes - handshake->missing_bytes;
     judge(analyzer, flow, &note->finding);
     if (!note->finding.still_open)
         count(analyzer, &note->finding);
@@ -148,6 +151,19 @@ void ss_note_clock_error(struct ss_note *note, const struct ss_flow *flow)
 {
     if (flow->state == SS_FLOW_DONE && flow->clock_error_ns > note->finding.clock_error_ns)
         note->finding.clock_error_ns = flow->clock_error_ns;
+}
+
+/* The second has passed, or all is over. Where nobody fetches news, it goes on. */
+void ss_news_second(struct ss_analyzer *analyzer)
+{
+    struct ss_mirror_second *mirror = &analyzer->mirror;
+
+    if (mirror->seen_bytes + mirror->missing_bytes > 0) {
+        if (analyzer->news_head - analyzer->news_tail == SS_NEWS_MAX)
+            return;
+        *next_news(analyzer) = (struct ss_news){.kind = SS_NEWS_SECOND, .mirror = *mirror};
+    }
+    *mirror = (struct ss_mirror_second){.second = analyzer->now_ns / SS_NS_PER_S};
 }
 
 void ss_news_ended(struct ss_analyzer *analyzer, const struct ss_flow *flow)

@@ -38,9 +38,10 @@ struct ss_analyzer {
     struct ss_history kept;   /* the handshakes tier */
     struct ss_history recent; /* the recent tier */
     uint64_t packet_number;
-    int64_t now_ns;          /* newest time seen */
-    uint32_t handshake_hand; /* the handshake block that upkeep looks at next */
-    bool has_fed;            /* since the last tick: upkeep has had its turn */
+    int64_t now_ns;                 /* newest time seen */
+    uint32_t handshake_hand;        /* the handshake block that upkeep looks at next */
+    struct ss_mirror_second mirror; /* of the current second */
+    bool has_fed;                   /* since the last tick: upkeep has had its turn */
     uint32_t news_head, news_tail;
     struct ss_analyzer_counters counters;
     struct ss_histogram phases[2][SS_PHASE_COUNT + 1];
@@ -65,4 +66,5 @@ bool ss_upkeep_flush(struct ss_analyzer *analyzer);
 /* Findings: news.c */
 void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *handshake, int64_t until_ns);
 void ss_note_clock_error(struct ss_note *note, const struct ss_flow *flow);
+void ss_news_second(struct ss_analyzer *analyzer);
 void ss_news_ended(struct ss_analyzer *analyzer, const struct ss_flow *flow);

@@ -5,6 +5,8 @@
 
 #include "analyzer/state.h"
 
+#include "base/units.h"
+
 #define HANDSHAKES_A_TURN 4
 #define FLOWS_A_TURN      4
 #define CLOSED_MS         2000u                /* a closed connection waits for stragglers */
@@ -91,6 +93,8 @@ static void age_one(struct ss_analyzer *analyzer)
 
 void ss_upkeep(struct ss_analyzer *analyzer)
 {
+    if (analyzer->now_ns >= (analyzer->mirror.second + 1) * SS_NS_PER_S)
+        ss_news_second(analyzer);
     for (unsigned i = 0; i < HANDSHAKES_A_TURN; i++) {
         struct ss_handshake *handshake = next_handshake(analyzer);
         if (handshake != NULL)
@@ -154,5 +158,8 @@ bool ss_upkeep_flush(struct ss_analyzer *analyzer)
             return true;
         ss_connection_forget(analyzer, number, analyzer->now_ns);
     }
-    return analyzer->flows.entries.used > 0;
+    if (analyzer->flows.entries.used > 0)
+        return true;
+    ss_news_second(analyzer);
+    return false;
 }

@@ -12,6 +12,7 @@
 
 #define SCHEMA          1
 #define WHY_BYTES       512
+#define MIRROR_LOSS_PPM 10000 /* 1 % */
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Takes over value, which may be NULL where memory ran out. */
@@ -250,8 +251,9 @@ static json_t *new_lost(const struct ss_lost *lost)
     return whole(object, ok);
 }
 
-static json_t *new_tcp(const struct ss_finding *finding)
+static json_t *new_tcp(const struct ss_record *record)
 {
+    const struct ss_finding *finding = record->finding;
     json_t *object = json_object();
     bool ok = object != NULL;
 
@@ -262,6 +264,8 @@ static json_t *new_tcp(const struct ss_finding *finding)
     ok &= put(object, "lost", new_lost(&finding->lost));
     ok &= put(object, "tap_missing_bytes", json_integer(finding->tap_missing_bytes));
     ok &= put(object, "mirror_duplicates", json_integer(finding->mirror_duplicates));
+    if (record->mirror_loss_ppm > 0)
+        ok &= put(object, "mirror_loss_ppm", json_integer(record->mirror_loss_ppm));
     return whole(object, ok);
 }
 
@@ -350,13 +354,23 @@ static json_t *new_proxy(const struct ss_event *event, const int64_t *offset_ns)
     return whole(object, ok);
 }
 
+/* Whoever's bytes the mirror lost in that second, it may have lost some of this flow's that nobody misses. */
+static struct ss_opinion less_sure(struct ss_opinion opinion, uint32_t mirror_loss_ppm)
+{
+    if (mirror_loss_ppm >= MIRROR_LOSS_PPM && opinion.verdict != SS_VERDICT_NONE &&
+        opinion.confidence > SS_CONFIDENCE_LOW)
+        opinion.confidence--;
+    return opinion;
+}
+
 struct ss_opinion ss_record_opinion(const struct ss_record *record)
 {
     const struct ss_finding *finding = record->finding;
 
     if (record->event == NULL)
-        return (struct ss_opinion){(enum ss_verdict)finding->verdict,
-                                   (enum ss_confidence)finding->confidence};
+        return less_sure(
+            (struct ss_opinion){(enum ss_verdict)finding->verdict, (enum ss_confidence)finding->confidence},
+            record->mirror_loss_ppm);
     struct ss_verdict_evidence evidence = {
         .flags = flags_of(record),
         .proxy_ns = record->event->duration_ns >= 0 ? record->event->duration_ns : SS_MARK_UNSEEN,
@@ -364,7 +378,7 @@ struct ss_opinion ss_record_opinion(const struct ss_record *record)
         .one_sided = finding->visibility != SS_SEEN_BOTH,
         .tap_missing_bytes = finding->tap_missing_bytes,
     };
-    return ss_verdict_form(&finding->judged, &evidence);
+    return less_sure(ss_verdict_form(&finding->judged, &evidence), record->mirror_loss_ppm);
 }
 
 static bool put_flow(json_t *object, const struct ss_record *record)
@@ -416,7 +430,7 @@ static bool put_opinion(json_t *object, const struct ss_record *record)
 
     ok &= put(object, "confidence", json_string(ss_confidence_name(opinion.confidence)));
     ok &= put(object, "why", json_string(ss_record_why(record, why, sizeof(why))));
-    ok &= put(object, "tcp", new_tcp(record->finding));
+    ok &= put(object, "tcp", new_tcp(record));
     ok &= put(object, "flagged_by", new_flags(flags_of(record)));
     return ok;
 }

@@ -20,7 +20,8 @@ struct ss_record {
     bool has_packets;             /* packets and packets_missing are known */
     uint64_t packets;
     uint64_t packets_missing;
-    unsigned revision; /* 0: the first record of this flow, not printed */
+    uint32_t mirror_loss_ppm; /* of the worst second of the handshake, all connections together */
+    unsigned revision;        /* 0: the first record of this flow, not printed */
 };
 
 /* One line of JSON without the newline, keys in the contract's order; the caller frees it. NULL: no memory.

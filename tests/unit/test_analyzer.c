@@ -18,15 +18,16 @@
 
 /* A test writes packets on a tape, at microseconds, plays the tape, and looks at what was found. */
 
-#define ROWS(a)    (sizeof(a) / sizeof((a)[0]))
-#define TAPE_MAX   4096
-#define FOUND_MAX  2048
-#define EPOCH_NS   (1795391886 * SS_NS_PER_S)
-#define US(n)      ((int64_t)(n)*SS_NS_PER_US)
-#define SECOND     1000000 /* us */
-#define AUTO       INT64_MIN
-#define CLIENT_ISN 0xfffffff0u /* sequence numbers wrap inside the first hello */
-#define SERVER_ISN 0xffffff00u
+#define ROWS(a)     (sizeof(a) / sizeof((a)[0]))
+#define TAPE_MAX    4096
+#define FOUND_MAX   2048
+#define SECONDS_MAX 256
+#define EPOCH_NS    (1795391886 * SS_NS_PER_S)
+#define US(n)       ((int64_t)(n)*SS_NS_PER_US)
+#define SECOND      1000000 /* us */
+#define AUTO        INT64_MIN
+#define CLIENT_ISN  0xfffffff0u /* sequence numbers wrap inside the first hello */
+#define SERVER_ISN  0xffffff00u
 
 /* ---- the tape */
 
@@ -226,6 +227,9 @@ struct played {
     struct ss_analyzer *analyzer;
     void *memory;
     struct ss_news news[FOUND_MAX];
+    struct ss_mirror_loss mirror_loss;
+    struct ss_mirror_second seconds[SECONDS_MAX];
+    unsigned seconds_told;
     struct ss_finding found[FOUND_MAX]; /* of news i, where it is of kind JUDGED */
     unsigned count;
 };
@@ -250,6 +254,7 @@ static struct played *open_player(struct ss_analyzer_config config)
     size_t bytes = (ss_analyzer_bytes(&config) + 63) & ~(size_t)63;
 
     assert_non_null(played);
+    ss_mirror_loss_init(&played->mirror_loss, played->seconds, SECONDS_MAX);
     played->memory = aligned_alloc(64, bytes);
     assert_non_null(played->memory);
     memset(played->memory, 0, bytes);
@@ -287,6 +292,11 @@ static void drain(struct played *played)
 
     check_account(played);
     while (ss_analyzer_next(played->analyzer, &news)) {
+        if (news.kind == SS_NEWS_SECOND) {
+            ss_mirror_loss_add(&played->mirror_loss, &news.mirror);
+            played->seconds_told++;
+            continue;
+        }
         assert_true(played->count < FOUND_MAX);
         played->news[played->count] = news;
         if (news.kind == SS_NEWS_JUDGED) {
@@ -1139,6 +1149,49 @@ static void a_handshake_that_is_stuck_is_reported_open_and_judged_in_the_end(voi
     free_tape(tape);
 }
 
+/* One handshake whole, one in the next second of which the mirror lost the answer. */
+static void what_the_mirror_loses_is_told_by_the_second(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection whole = connection_of(51234), holed = connection_of(51235);
+    int64_t next_ns = EPOCH_NS + US(SECOND);
+
+    put_tls13(tape, &whole, 0);
+    put_tls13(tape, &holed, SECOND);
+    free(tape->frames[tape->count - 2].bytes); /* the answer; its acknowledgement is the last packet */
+    tape->frames[tape->count - 2] = tape->frames[tape->count - 1];
+    tape->count--;
+    struct played *played = play(tape);
+    const struct ss_mirror_loss *loss = &played->mirror_loss;
+    assert_int_equal(ss_mirror_loss_ppm(loss, EPOCH_NS, next_ns - 1), 0);
+    assert_int_equal(loss->missing_bytes, answer13.length);
+    uint64_t seen = hello13.length + server13.length;
+    assert_int_equal(loss->seen_bytes, 2 * seen + answer13.length);
+    assert_int_equal(ss_mirror_loss_ppm(loss, EPOCH_NS, next_ns),
+                     answer13.length * 1000000 / (seen + answer13.length));
+    close_player(played);
+    free_tape(tape);
+}
+
+static void of_the_seconds_of_several_analyzers_the_newest_are_known(void **state)
+{
+    (void)state;
+    struct ss_mirror_second memory[4] = {0};
+    struct ss_mirror_loss loss;
+
+    ss_mirror_loss_init(&loss, memory, 4);
+    ss_mirror_loss_add(&loss, &(struct ss_mirror_second){100, 900, 0});
+    ss_mirror_loss_add(&loss, &(struct ss_mirror_second){100, 0, 100}); /* another analyzer's */
+    assert_int_equal(ss_mirror_loss_ppm(&loss, 100 * SS_NS_PER_S, 101 * SS_NS_PER_S), 100000);
+    assert_int_equal(ss_mirror_loss_ppm(&loss, 101 * SS_NS_PER_S, 103 * SS_NS_PER_S), 0);
+    ss_mirror_loss_add(&loss, &(struct ss_mirror_second){104, 10, 0});   /* in the place of 100 */
+    ss_mirror_loss_add(&loss, &(struct ss_mirror_second){100, 0, 1000}); /* too late */
+    assert_int_equal(ss_mirror_loss_ppm(&loss, 0, 200 * SS_NS_PER_S), 0);
+    assert_int_equal(loss.seen_bytes, 910);
+    assert_int_equal(loss.missing_bytes, 1100);
+}
+
 /* It is judged a second after it was broken off; until then it is not open any more. */
 static void a_handshake_broken_off_late_is_judged_once(void **state)
 {
@@ -1665,7 +1718,7 @@ static void findings_that_nobody_fetches_are_counted_and_flush_waits_for_room(vo
     }
     assert_true(ss_analyzer_counters(played->analyzer)->news_dropped > 0);
     drain(played);
-    assert_int_equal(played->count, SS_NEWS_MAX);
+    assert_int_equal(played->count + played->seconds_told, SS_NEWS_MAX);
     close_player(played);
     free_tape(tape);
 }
@@ -2069,6 +2122,8 @@ int main(void)
         cmocka_unit_test(each_way_to_end_has_its_outcome),
         cmocka_unit_test(the_alert_that_ended_it_is_the_one_that_is_named),
         cmocka_unit_test(a_handshake_that_is_stuck_is_reported_open_and_judged_in_the_end),
+        cmocka_unit_test(what_the_mirror_loses_is_told_by_the_second),
+        cmocka_unit_test(of_the_seconds_of_several_analyzers_the_newest_are_known),
         cmocka_unit_test(a_handshake_broken_off_late_is_judged_once),
         cmocka_unit_test(a_stuck_handshake_is_given_up_when_it_was_due_and_not_when_upkeep_sees_it),
         cmocka_unit_test(a_connection_that_says_nothing_is_silent_and_counted_once),

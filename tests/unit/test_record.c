@@ -661,6 +661,25 @@ static void a_loss_beyond_the_tap_after_the_end_explains_the_proxy(void **state)
         "the last message was sent again 214 ms after it had passed the tap; the proxy reports 225 ms");
 }
 
+static void a_mirror_that_lost_much_in_that_second_makes_less_sure(void **state)
+{
+    (void)state;
+    struct ss_finding finding = finding_example();
+    struct ss_record record = record_of(&finding);
+    finding.verdict = SS_VERDICT_CLIENT;
+    for (unsigned confidence = 0; confidence < SS_CONFIDENCE_COUNT; confidence++) {
+        finding.confidence = (uint8_t)confidence;
+        record.mirror_loss_ppm = 9999;
+        assert_int_equal(ss_record_opinion(&record).confidence, confidence);
+        record.mirror_loss_ppm = 10000;
+        assert_int_equal(ss_record_opinion(&record).confidence, confidence == 0 ? 0 : confidence - 1);
+    }
+    json_t *object = parsed(&record);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(object, "tcp"), "mirror_loss_ppm")),
+                     10000);
+    json_decref(object);
+}
+
 static void the_reason_is_cut_where_its_room_ends(void **state)
 {
     (void)state;
@@ -779,6 +798,7 @@ int main(void)
         cmocka_unit_test(the_evidence_stands_in_the_record),
         cmocka_unit_test(the_blamed_ones_own_clock_is_told),
         cmocka_unit_test(a_loss_beyond_the_tap_after_the_end_explains_the_proxy),
+        cmocka_unit_test(a_mirror_that_lost_much_in_that_second_makes_less_sure),
         cmocka_unit_test(the_reason_is_cut_where_its_room_ends),
         cmocka_unit_test(every_verdict_has_a_reason_whatever_was_seen),
         cmocka_unit_test(an_open_handshake_says_what_it_waits_for),

@@ -18,6 +18,7 @@
 
 #define PATH_BYTES  64    /* YYYY-MM-DD/<id>.pcapng */
 #define WAITING_MAX 16384 /* events that wait for their host's clock to be learned */
+#define SECONDS_MAX 65536 /* of which the mirror's loss is known */
 
 /* News of one connection: judged (with a finding), judged again, ended. Merged by ss_results_show. */
 struct item {
@@ -33,6 +34,8 @@ struct ss_results {
     const struct ss_config *config;
     struct item *items;
     size_t count, room;
+    struct ss_mirror_second seconds[SECONDS_MAX];
+    struct ss_mirror_loss mirror_loss;
     struct ss_join *join;
     struct ss_config_journal settings[SS_JOURNALS_MAX];
     struct ss_journal *journals[SS_JOURNALS_MAX];
@@ -54,6 +57,7 @@ struct ss_results *ss_results_create(const struct ss_read_options *options, cons
     if (results != NULL) {
         results->options = options;
         results->config = config;
+        ss_mirror_loss_init(&results->mirror_loss, results->seconds, SECONDS_MAX);
     }
     return results;
 }
@@ -85,7 +89,9 @@ bool ss_results_add(struct ss_results *results, const struct ss_news *news, stru
 {
     struct item item = {.news = *news, .analyzer = analyzer, .order = results->count};
 
-    if (!is_wanted(results, news))
+    if (news->kind == SS_NEWS_SECOND)
+        ss_mirror_loss_add(&results->mirror_loss, &news->mirror);
+    if (news->kind == SS_NEWS_SECOND || !is_wanted(results, news))
         return true;
     if (news->kind == SS_NEWS_JUDGED) {
         const struct ss_finding *finding = ss_analyzer_finding(analyzer, news->note);
@@ -351,11 +357,13 @@ static void write_flow(struct ss_results *results, struct ss_record *record, str
 
 static void show_item(struct ss_results *results, struct item *item, struct ss_table *table)
 {
-    struct ss_record record = {.finding = item->finding,
-                               .sensor = results->config->sensor,
-                               .event = item->event,
-                               .has_packets = true,
-                               .packets = item->news.packets};
+    struct ss_record record = {
+        .finding = item->finding,
+        .sensor = results->config->sensor,
+        .event = item->event,
+        .mirror_loss_ppm = ss_mirror_loss_ppm(&results->mirror_loss, item->news.start_ns, item->news.end_ns),
+        .has_packets = true,
+        .packets = item->news.packets};
     char path[PATH_BYTES];
 
     if (results->origins != NULL)
