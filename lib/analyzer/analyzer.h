@@ -72,6 +72,7 @@ struct ss_analyzer_counters {
     uint64_t verdicts[SS_VERDICT_COUNT];
     uint64_t handshakes_full;  /* connections not measured for want of a handshake block */
     uint64_t hellos_full;      /* hellos not looked into for want of a block */
+    uint64_t ja4_left_out;     /* handshakes whose ClientHello is too long for a JA4 */
     uint64_t news_dropped;     /* findings nobody fetched in time */
     uint64_t truncated_frames; /* captured < wire */
 };

@@ -11,6 +11,7 @@
 #include "tables/tables.h"
 #include "timeline/slow.h"
 #include "tls/hello.h"
+#include "tls/ja4.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,7 +33,9 @@ struct ss_finding_tls {
     bool server_hello_seen;
     bool hello_retry, resumed, early_data;
     char sni[SS_SNI_MAX];
-    char alpn[SS_ALPN_MAX]; /* offered, each ended by a zero, then an empty one */
+    char alpn[SS_ALPN_MAX];        /* offered, each ended by a zero, then an empty one */
+    bool has_ja4, is_ja4_left_out; /* left out: the ClientHello has more numbers than ja4 has room for */
+    struct ss_ja4 ja4;
 };
 
 struct ss_finding {

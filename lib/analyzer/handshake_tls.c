@@ -20,10 +20,29 @@ void ss_handshake_take_hello_ack(struct ss_handshake *handshake)
         ss_handshake_mark(handshake, SS_MARK_HELLO_ACK, at_ns);
 }
 
-static void take_client_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
+/* What the first ClientHello says. */
+static void read_client_hello(struct ss_finding_tls *tls, const struct ss_tls_event *event,
+                              uint8_t *ret_session_id_bytes)
 {
     struct ss_client_hello hello;
 
+    if (event->sslv2) {
+        ss_client_hello_decode_v2(event->message, &hello);
+    } else {
+        ss_client_hello_decode(event->message, &hello);
+        enum ss_ja4_result result = ss_ja4_read(event->message, &tls->ja4);
+        tls->has_ja4 = result == SS_JA4_READ;
+        tls->is_ja4_left_out = result == SS_JA4_TOO_LONG;
+    }
+    tls->hello_seen = true;
+    tls->early_data = hello.early_data;
+    memcpy(tls->sni, hello.sni, sizeof(hello.sni));
+    memcpy(tls->alpn, hello.alpn, sizeof(hello.alpn));
+    *ret_session_id_bytes = hello.session_id_bytes;
+}
+
+static void take_client_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
+{
     if (ss_handshake_is_marked(handshake, SS_MARK_CLIENT_HELLO)) {
         if (handshake->hello.hello_retry)
             ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, t);
@@ -35,17 +54,8 @@ static void take_client_hello(struct ss_handshake *handshake, const struct ss_tl
     handshake->hello_end = seq_of(handshake, SS_CLIENT, event->end);
     handshake->has_hello = true;
     ss_handshake_take_hello_ack(handshake);
-    if (event->message.at == NULL)
-        return;
-    if (event->sslv2)
-        ss_client_hello_decode_v2(event->message, &hello);
-    else
-        ss_client_hello_decode(event->message, &hello);
-    handshake->hello.hello_seen = true;
-    handshake->hello.early_data = hello.early_data;
-    handshake->session_id_bytes = hello.session_id_bytes;
-    memcpy(handshake->hello.sni, hello.sni, sizeof(hello.sni));
-    memcpy(handshake->hello.alpn, hello.alpn, sizeof(hello.alpn));
+    if (event->message.at != NULL)
+        read_client_hello(&handshake->hello, event, &handshake->session_id_bytes);
 }
 
 static void take_server_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)

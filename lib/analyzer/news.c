@@ -59,6 +59,7 @@ static void count(struct ss_analyzer *analyzer, const struct ss_finding *finding
     counters->handshakes++;
     counters->resumed += finding->tls.resumed;
     counters->flagged += finding->flags != 0;
+    counters->ja4_left_out += finding->tls.is_ja4_left_out;
     counters->outcomes[finding->outcome]++;
     counters->verdicts[finding->verdict]++;
     if (finding->outcome != SS_OUTCOME_COMPLETE)

@@ -461,6 +461,8 @@ static void a_tls13_handshake_gives_its_marks_and_what_its_hellos_said(void **st
     assert_int_equal(finding->tls.group, 29);
     assert_string_equal(finding->tls.sni, "example.com");
     assert_string_equal(finding->tls.alpn, "h2");
+    assert_true(finding->tls.has_ja4 && finding->tls.ja4.has_sni);
+    assert_int_equal(finding->tls.ja4.ciphers, 2);
     assert_false(finding->tls.resumed || finding->tls.hello_retry || finding->tls.early_data ||
                  finding->still_open);
     assert_true(finding->is_tls && finding->tls.hello_seen && finding->tls.server_hello_seen);
@@ -487,6 +489,29 @@ static void a_tls13_handshake_gives_its_marks_and_what_its_hellos_said(void **st
     assert_int_equal(count_news(played, SS_NEWS_ENDED), 1);
     close_player(played);
     free_tape(tape);
+}
+
+static void a_hello_of_too_many_numbers_for_a_ja4_has_none_and_is_counted(void **state)
+{
+    (void)state;
+    for (unsigned many = 0; many < 2; many++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        struct tls_bytes *hello = calloc(1, sizeof(*hello));
+
+        assert_non_null(hello);
+        put_client(hello, (struct tls_client_recipe){.more_ciphers = many ? SS_JA4_CODES : 100});
+        open_tcp(tape, &c, 0);
+        data(tape, &c, SS_CLIENT, 20100, hello);
+        data(tape, &c, SS_SERVER, 21000, &server12_full);
+        struct played *played = play(tape);
+        assert_int_equal(only_one(played)->tls.has_ja4, !many);
+        assert_true(only_one(played)->tls.hello_seen);
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->ja4_left_out, many);
+        close_player(played);
+        free(hello);
+        free_tape(tape);
+    }
 }
 
 static void a_tls12_handshake_ends_with_the_servers_change_of_cipher(void **state)
@@ -2044,6 +2069,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tls13_handshake_gives_its_marks_and_what_its_hellos_said),
+        cmocka_unit_test(a_hello_of_too_many_numbers_for_a_ja4_has_none_and_is_counted),
         cmocka_unit_test(a_tls12_handshake_ends_with_the_servers_change_of_cipher),
         cmocka_unit_test(a_resumed_tls12_handshake_ends_with_the_client),
         cmocka_unit_test(a_hello_retry_makes_marks_of_its_own),
