@@ -22,6 +22,7 @@ void ss_handshake_init(struct ss_handshake *handshake, uint32_t flow, const stru
     handshake->outcome = SS_OUTCOME_COUNT;
     handshake->base_ns = time_ns;
     handshake->syn_ns = handshake->syn_ack_ns = handshake->early_ack_ns = SS_MARK_UNSEEN;
+    handshake->talk.last_ns = SS_MARK_UNSEEN;
     handshake->encap_count = first->encap_count;
     memcpy(handshake->encap, first->encap, sizeof(handshake->encap));
     for (unsigned side = 0; side < 2; side++) {
@@ -157,14 +158,15 @@ static void take_ack(struct ss_handshake *handshake, const struct ss_packet *pac
 
 /* ---- payload */
 
-/* Who waited for a segment that had to be sent again. */
+/* Who waited for a segment that had to be sent again. A line of the talk before TLS holds no handshake up. */
 static void take_fate(struct ss_handshake *handshake, enum ss_side side, const struct ss_segment_fate *fate,
                       int64_t t)
 {
     struct ss_lost *lost = &handshake->lost;
 
     if (fate->kind == SS_SEGMENT_RETRANSMITTED && !fate->was_acknowledged) {
-        ss_timeline_add_wait(&handshake->timeline, SS_SHARE_LOSS, fate->since_ns, t);
+        if (handshake->talk.state != SS_TALK_GOING)
+            ss_timeline_add_wait(&handshake->timeline, SS_SHARE_LOSS, fate->since_ns, t);
         if (side == SS_CLIENT)
             lost->tap_to_server++;
         else
@@ -202,7 +204,7 @@ static bool take_chunks(struct ss_handshake *handshake, struct ss_handshake_pool
     bool is_tls = true;
 
     while (ss_stream_next(stream, &pools->segments, segment, &chunk)) {
-        enum ss_talk_verdict said = ss_handshake_talk(handshake, side, &chunk);
+        enum ss_talk_verdict said = ss_handshake_talk(handshake, side, &chunk, t);
         if (said == SS_TALK_NONE)
             is_tls = ss_handshake_is_tls(handshake);
         if (said != SS_TALK_TLS)

@@ -51,6 +51,7 @@ struct ss_talk {
     bool has_proxied;      /* it names addresses */
     uint32_t skipped[2];   /* bytes of each direction that come before TLS */
     uint32_t header_bytes; /* of the PROXY protocol header; 0: there is none */
+    int64_t last_ns;       /* newest bytes of a talk; SS_MARK_UNSEEN: there was none */
     struct ss_endpoint proxied_client, proxied_server;
     uint8_t proxied[SS_PROXIED_MAX];
 };

@@ -912,36 +912,172 @@ static void a_long_proxy_protocol_header_is_passed_over(void **state)
     free_tape(tape);
 }
 
-static void put_text(struct tape *tape, struct connection *c, enum ss_side side, int64_t us, const char *said)
+static void put_bytes(struct tape *tape, struct connection *c, enum ss_side side, int64_t us,
+                      const char *bytes, size_t length)
 {
-    static struct tls_bytes text;
+    static struct tls_bytes said;
 
-    text = (struct tls_bytes){0};
-    tls_put(&text, said, strlen(said));
-    data(tape, c, side, us, &text);
+    said = (struct tls_bytes){0};
+    tls_put(&said, bytes, length);
+    data(tape, c, side, us, &said);
 }
 
-static void a_talk_before_tls_is_passed_over_and_the_clock_starts_at_the_hello(void **state)
+static void put_text(struct tape *tape, struct connection *c, enum ss_side side, int64_t us, const char *said)
+{
+    put_bytes(tape, c, side, us, said, strlen(said));
+}
+
+/* What is said before TLS: each line by the one whose letter it begins with. */
+struct talk {
+    const char *about;
+    struct {
+        const char *bytes;
+        size_t length;
+    } lines[8];
+};
+
+#define SAID(text)                                                                                           \
+    {                                                                                                        \
+        text, sizeof(text) - 1                                                                               \
+    }
+
+static const struct talk TALKS[] = {
+    {"SMTP",
+     {SAID("S220 mail.example ESMTP\r\n"), SAID("CEHLO client.example\r\n"), SAID("S250 STARTTLS\r\n"),
+      SAID("CSTARTTLS\r\n"), SAID("S220 go ahead\r\n")}},
+    {"IMAP", {SAID("S* OK IMAP4rev2\r\n"), SAID("Ca STARTTLS\r\n"), SAID("Sa OK begin\r\n")}},
+    {"POP3", {SAID("S+OK POP3\r\n"), SAID("CSTLS\r\n"), SAID("S+OK begin\r\n")}},
+    {"FTP", {SAID("S220-Hello\r\n220 here\r\n"), SAID("CAUTH TLS\r\n"), SAID("S234 begin\r\n")}},
+    {"LDAP",
+     {SAID("C\x30\x1d\x02\x01\x01\x77\x18\x80\x16"
+           "1.3.6.1.4.1.1466.20037"),
+      SAID("S\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\0\x04\0\x04\0")}},
+    {"XMPP",
+     {SAID("C<?xml version='1.0'?><stream:stream to='a.example'>"), SAID("S<stream:stream><stream:features>"),
+      SAID("C<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"), SAID("S<proceed/>")}},
+    {"PostgreSQL", {SAID("C\0\0\0\x08\x04\xd2\x16\x2f"), SAID("SS")}},
+    {"PostgreSQL that would rather have Kerberos",
+     {SAID("C\0\0\0\x08\x04\xd2\x16\x30"), SAID("SN"), SAID("C\0\0\0\x08\x04\xd2\x16\x2f"), SAID("SS")}},
+    {"MySQL, whose client speaks last",
+     {SAID("S\x4a\0\0\0\x0a"
+           "8.0.30"),
+      SAID("C\x20\0\0\x01\x85\xae\xff\x19")}},
+    {"HTTP CONNECT",
+     {SAID("CCONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n"),
+      SAID("SHTTP/1.1 200 Connection established\r\n\r\n")}},
+    {"SOCKS 5",
+     {SAID("C\x05\x01\0"), SAID("S\x05\0"), SAID("C\x05\x01\0\x01\xc0\0\x02\x01\x01\xbb"),
+      SAID("S\x05\0\0\x01\0\0\0\0\0\0")}},
+};
+
+/* 10 ms a line, the first at us; when the next would come. */
+static int64_t put_talk(struct tape *tape, struct connection *c, int64_t us, const struct talk *talk)
+{
+    for (unsigned i = 0; i < ROWS(talk->lines) && talk->lines[i].bytes != NULL; i++, us += 10000)
+        put_bytes(tape, c, *talk->lines[i].bytes == 'C' ? SS_CLIENT : SS_SERVER, us, talk->lines[i].bytes + 1,
+                  talk->lines[i].length - 1);
+    return us;
+}
+
+/* From its hello at us on. */
+static void put_tls13_after(struct tape *tape, struct connection *c, int64_t us)
+{
+    data(tape, c, SS_CLIENT, us, &hello13);
+    ack(tape, c, SS_SERVER, us + 30);
+    data(tape, c, SS_SERVER, us + 1200, &server13);
+    ack(tape, c, SS_CLIENT, us + 21300);
+    data(tape, c, SS_CLIENT, us + 29500, &answer13);
+}
+
+static void a_talk_before_tls_is_a_phase_of_its_own_and_the_clock_starts_at_the_hello(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(TALKS); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        struct ss_analyzer_config config = plain_config();
+
+        print_message("%s\n", TALKS[i].about);
+        config.slow.handshake_ns = 51 * SS_NS_PER_MS;
+        open_tcp(tape, &c, 0);
+        int64_t end = put_talk(tape, &c, 30000, &TALKS[i]), hello = end + 5000;
+        put_tls13_after(tape, &c, hello);
+        struct played *played = play_with(tape, config, 1);
+        const struct ss_finding *finding = only_one(played);
+        const struct ss_judgement *judged = &finding->judged;
+        bool is_talk = end > 30000;
+        assert_int_equal(finding->mark_ns[SS_MARK_TALK], is_talk ? US(end - 10000) : SS_MARK_UNSEEN);
+        assert_int_equal(judged->phase_ns[SS_PHASE_TALK], is_talk ? US(end - 30000) : SS_MARK_UNSEEN);
+        assert_int_equal(judged->phase_ns[SS_PHASE_HELLO_WAIT], US(15000));
+        assert_int_equal(judged->share_ns[SS_SHARE_IDLE], US(hello - 20000));
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(hello));
+        assert_int_equal(finding->mark_ns[SS_MARK_SERVER_HELLO], US(hello + 1200));
+        assert_int_equal(judged->duration_ns, US(hello + 29500));
+        assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+        assert_int_equal(finding->flags, 0);
+        assert_false(finding->has_proxied);
+        assert_int_equal(refused(played, SS_REFUSED_NOT_TLS), 0);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+/* The mirror shows the talk's last line after the hello that answers it. */
+static void the_end_of_a_talk_is_where_it_was_and_not_where_it_is_shown(void **state)
 {
     (void)state;
     struct tape *tape = new_tape();
     struct connection c = connection_of(51234);
 
     open_tcp(tape, &c, 0);
-    put_text(tape, &c, SS_SERVER, 20100, "220 mail.example ESMTP\r\n");
-    put_text(tape, &c, SS_CLIENT, 20200, "EHLO client.example\r\n");
-    put_text(tape, &c, SS_SERVER, 20300, "250 STARTTLS\r\n");
-    put_text(tape, &c, SS_CLIENT, 20400, "STARTTLS\r\n");
-    put_text(tape, &c, SS_SERVER, 20450, "220 go ahead\r\n");
-    data(tape, &c, SS_CLIENT, 20500, &hello13);
-    ack(tape, &c, SS_SERVER, 20530);
-    data(tape, &c, SS_SERVER, 21700, &server13);
-    ack(tape, &c, SS_CLIENT, 41800);
-    data(tape, &c, SS_CLIENT, 50000, &answer13);
+    int64_t end = put_talk(tape, &c, 30000, &TALKS[0]);
+    put_tls13_after(tape, &c, end);
+    swap(tape, 7, 8); /* "220 go ahead", and the hello */
     struct played *played = play(tape);
-    CHECK_MARKS(only_one(played), TLS13_MARKS);
-    assert_false(only_one(played)->has_proxied);
-    assert_int_equal(refused(played, SS_REFUSED_NOT_TLS), 0);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_TALK], US(end - 10000));
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_HELLO], US(end + 1200));
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_talk_that_goes_on_in_the_segment_of_the_hello_ends_there(void **state)
+{
+    (void)state;
+    static struct tls_bytes first;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    first = (struct tls_bytes){0};
+    tls_put_hex(&first, "00000008 04d2162f");
+    tls_put(&first, hello13.at, hello13.length);
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 30000, &first);
+    data(tape, &c, SS_SERVER, 31000, &server13);
+    data(tape, &c, SS_CLIENT, 52000, &answer13);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_TALK], US(30000));
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(30000));
+    close_player(played);
+    free_tape(tape);
+}
+
+static void what_was_lost_in_a_talk_is_no_loss_of_the_handshake(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    int64_t end = put_talk(tape, &c, 30000, &TALKS[0]) + 400000;
+    c.sent[SS_SERVER] -= (uint32_t)strlen("220 go ahead\r\n");
+    put_text(tape, &c, SS_SERVER, end - 10000, "220 go ahead\r\n"); /* again: nobody had acknowledged it */
+    put_tls13_after(tape, &c, end);
+    struct played *played = play(tape);
+    const struct ss_finding *finding = only_one(played);
+    assert_int_equal(finding->server_retransmits, 1);
+    assert_int_equal(finding->judged.share_ns[SS_SHARE_LOSS], 0);
+    assert_int_equal(finding->judged.share_ns[SS_SHARE_IDLE], US(end - 20000));
     close_player(played);
     free_tape(tape);
 }
@@ -2085,7 +2221,10 @@ int main(void)
         cmocka_unit_test(the_clock_error_is_that_of_the_latest_stamped_packet_even_after_the_handshake),
         cmocka_unit_test(a_proxy_protocol_header_in_any_pieces_gives_its_addresses_and_no_mark),
         cmocka_unit_test(a_long_proxy_protocol_header_is_passed_over),
-        cmocka_unit_test(a_talk_before_tls_is_passed_over_and_the_clock_starts_at_the_hello),
+        cmocka_unit_test(a_talk_before_tls_is_a_phase_of_its_own_and_the_clock_starts_at_the_hello),
+        cmocka_unit_test(the_end_of_a_talk_is_where_it_was_and_not_where_it_is_shown),
+        cmocka_unit_test(a_talk_that_goes_on_in_the_segment_of_the_hello_ends_there),
+        cmocka_unit_test(what_was_lost_in_a_talk_is_no_loss_of_the_handshake),
         cmocka_unit_test(a_talk_that_never_ends_is_not_tls),
         cmocka_unit_test(a_syn_sent_again_is_loss),
         cmocka_unit_test(a_syn_ack_sent_again_before_the_ack_is_loss_and_no_round_trip),

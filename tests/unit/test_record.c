@@ -261,7 +261,7 @@ static void the_proxys_report_changes_the_verdict(void **state)
 /* One handshake, told by where its marks are; 0 is the SYN. -1: not seen. */
 struct story {
     const char *why;
-    int64_t marks[SS_MARK_COUNT];
+    int64_t marks[SS_MARK_COUNT - 1]; /* but the talk's */
     int64_t open_ns;
     int64_t proxy_ns;              /* 0: no event */
     int64_t rtt_ns, server_rtt_ns; /* 0: not measured */
@@ -506,8 +506,9 @@ static struct ss_finding finding_of(const struct story *story)
 {
     struct ss_finding finding = finding_start();
 
-    for (unsigned i = 0; i < SS_MARK_COUNT; i++)
-        finding.mark_ns[i] = story->marks[i] < 0 ? SS_MARK_UNSEEN : story->marks[i] * MS;
+    for (unsigned i = 0; i < SS_MARK_COUNT - 1; i++)
+        finding.mark_ns[i < SS_MARK_TALK ? i : i + 1] =
+            story->marks[i] < 0 ? SS_MARK_UNSEEN : story->marks[i] * MS;
     finding.rtt_ns = story->rtt_ns == 0 ? SS_MARK_UNSEEN : story->rtt_ns;
     finding.server_rtt_ns = story->server_rtt_ns == 0 ? SS_MARK_UNSEEN : story->server_rtt_ns;
     finding.tap = (uint8_t)story->tap;
@@ -529,6 +530,33 @@ static void the_reason_tells_what_the_marks_show(void **state)
         char why[512];
         record.event = STORIES[i].proxy_ns == 0 ? NULL : &event;
         assert_string_equal(ss_record_why(&record, why, sizeof(why)), STORIES[i].why);
+    }
+}
+
+static void a_talk_before_tls_is_told_apart_from_the_silence_after_it(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t talk;
+        const char *why;
+    } rows[] = {
+        {602, "client and server talked for 600 ms before TLS began; the proxy reports 610 ms"},
+        {3, "after the talk before TLS the client sent nothing for 600 ms; the proxy reports 610 ms"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct ss_finding finding = finding_start();
+        struct ss_event event = event_of(610 * MS);
+        struct ss_record record = record_of(&finding);
+        char why[512];
+        finding_mark(&finding, SS_MARK_SYN, 0);
+        finding_mark(&finding, SS_MARK_ACK, 2 * MS);
+        finding_mark(&finding, SS_MARK_TALK, rows[i].talk * MS);
+        finding_mark(&finding, SS_MARK_CLIENT_HELLO_FIRST, 603 * MS);
+        finding_mark(&finding, SS_MARK_CLIENT_FINISHED, 609 * MS);
+        finding_judge(&finding, 0);
+        record.event = &event;
+        assert_int_equal(ss_record_opinion(&record).verdict, SS_VERDICT_IDLE);
+        assert_string_equal(ss_record_why(&record, why, sizeof(why)), rows[i].why);
     }
 }
 
@@ -671,6 +699,7 @@ int main(void)
         cmocka_unit_test(text_of_a_journal_cannot_break_the_line),
         cmocka_unit_test(the_proxys_report_changes_the_verdict),
         cmocka_unit_test(the_reason_tells_what_the_marks_show),
+        cmocka_unit_test(a_talk_before_tls_is_told_apart_from_the_silence_after_it),
         cmocka_unit_test(loss_and_the_tap_are_told_with_their_numbers),
         cmocka_unit_test(the_reason_is_cut_where_its_room_ends),
         cmocka_unit_test(every_verdict_has_a_reason_whatever_was_seen),
