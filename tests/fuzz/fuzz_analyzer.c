@@ -164,7 +164,14 @@ static void check_account(const struct world *world)
         accounted += counters->refused[i];
     require(counters->received_packets == world->fed && accounted == world->fed);
     require(counters->flows_opened - counters->flows_closed == world->analyzer->flows.entries.used);
-    require(counters->flagged <= counters->handshakes && counters->resumed <= counters->handshakes);
+    uint64_t full = 0, resumed = 0;
+    for (unsigned i = 0; i < SS_OUTCOME_COUNT; i++) {
+        full += counters->outcomes[0][i];
+        resumed += counters->outcomes[1][i];
+    }
+    require(full + resumed == counters->handshakes && resumed == counters->resumed);
+    require(counters->flagged[0] + counters->flagged[1] <= counters->handshakes &&
+            counters->resumed <= counters->handshakes);
     require(counters->handshakes + counters->silent <= counters->flows_opened);
     require(counters->news_dropped == 0); /* they are fetched after each burst */
 }

@@ -480,9 +480,9 @@ static void a_tls13_handshake_gives_its_marks_and_what_its_hellos_said(void **st
     assert_int_equal(counters->received_packets, 9);
     assert_int_equal(counters->analyzed_packets, 9);
     assert_int_equal(counters->handshakes, 1);
-    assert_int_equal(counters->outcomes[SS_OUTCOME_COMPLETE], 1);
-    assert_int_equal(counters->verdicts[SS_VERDICT_NONE], 1);
-    assert_int_equal(counters->resumed + counters->flagged + counters->silent, 0);
+    assert_int_equal(counters->outcomes[0][SS_OUTCOME_COMPLETE], 1);
+    assert_int_equal(counters->verdicts[0][SS_VERDICT_NONE], 1);
+    assert_int_equal(counters->resumed + counters->flagged[0] + counters->silent, 0);
     assert_int_equal(ss_analyzer_phases(played->analyzer, false)[SS_PHASE_COUNT].count, 1);
     assert_int_equal(ss_analyzer_phases(played->analyzer, false)[SS_PHASE_COUNT].max_ns, US(50000));
     assert_int_equal(ss_analyzer_phases(played->analyzer, true)[SS_PHASE_COUNT].count, 0);
@@ -550,12 +550,14 @@ static void a_resumed_tls12_handshake_ends_with_the_client(void **state)
     (void)state;
     struct tape *tape = new_tape();
     struct connection c = connection_of(51234);
+    struct ss_analyzer_config config = plain_config();
 
+    config.slow.handshake_ns = 40 * SS_NS_PER_MS;
     open_tcp(tape, &c, 0);
     data(tape, &c, SS_CLIENT, 20100, &hello12);
     data(tape, &c, SS_SERVER, 21000, &server12_resumed);
     data(tape, &c, SS_CLIENT, 45000, &finished12);
-    struct played *played = play(tape);
+    struct played *played = play_with(tape, config, 1);
     const struct ss_finding *finding = only_one(played);
     CHECK_MARKS(finding, {{SS_MARK_SYN, 0},
                           {SS_MARK_SYN_ACK, 40},
@@ -571,6 +573,12 @@ static void a_resumed_tls12_handshake_ends_with_the_client(void **state)
     assert_true(finding->tls.resumed);
     assert_int_equal(ss_analyzer_counters(played->analyzer)->resumed, 1);
     assert_int_equal(ss_analyzer_phases(played->analyzer, true)[SS_PHASE_COUNT].count, 1);
+    assert_int_equal(ss_analyzer_phases(played->analyzer, false)[SS_PHASE_COUNT].count, 0);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->flagged[true], 1);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->flagged[false], 0);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->outcomes[true][SS_OUTCOME_COMPLETE], 1);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->outcomes[false][SS_OUTCOME_COMPLETE], 0);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->verdicts[true][SS_VERDICT_CLIENT_PATH], 1);
     close_player(played);
     free_tape(tape);
 }
@@ -1122,7 +1130,7 @@ static void a_syn_sent_again_is_loss(void **state)
     assert_int_equal(finding->confidence, SS_CONFIDENCE_HIGH);
     assert_int_equal(finding->client_retransmits, 2);
     assert_int_equal(finding->lost.tap_to_server, 2);
-    assert_int_equal(ss_analyzer_counters(played->analyzer)->flagged, 1);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->flagged[0], 1);
     close_player(played);
     free_tape(tape);
 }
@@ -1229,7 +1237,7 @@ static void each_way_to_end_has_its_outcome(void **state)
         print_message("%s\n", ss_outcome_name(rows[i].outcome));
         assert_int_equal(finding->outcome, rows[i].outcome);
         assert_int_equal(finding->alert, rows[i].outcome == SS_OUTCOME_ALERT ? 40 : 0);
-        assert_int_equal(ss_analyzer_counters(played->analyzer)->outcomes[rows[i].outcome], 1);
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->outcomes[0][rows[i].outcome], 1);
         bool is_complete = rows[i].outcome == SS_OUTCOME_COMPLETE;
         bool ends_with_segment = rows[i].side == SS_CLIENT; /* which acknowledges the flight, but for a RST */
         int64_t last_us = ends_with_segment && rows[i].flags != SS_TCP_RST ? 91000 : 21000;

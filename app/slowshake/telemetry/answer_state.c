@@ -79,7 +79,8 @@ static void add_handshakes(struct rte_tel_data *answer, const struct ss_worker_v
 
     ss_answer_uint(handshakes, "judged", counters->handshakes);
     ss_answer_uint(handshakes, "resumed", counters->resumed);
-    ss_answer_uint(handshakes, "flagged", counters->flagged);
+    ss_answer_uint(handshakes, "flagged", counters->flagged[0] + counters->flagged[1]);
+    ss_answer_uint(handshakes, "flagged_resumed", counters->flagged[1]);
     ss_answer_uint(handshakes, "silent", counters->silent);
     ss_answer_uint(handshakes, "open", sum->gauges.handshakes_open);
     ss_answer_uint(handshakes, "not_measured", counters->handshakes_full);
