@@ -36,6 +36,7 @@ static void read_client_hello(struct ss_finding_tls *tls, const struct ss_tls_ev
     }
     tls->hello_seen = true;
     tls->early_data = hello.early_data;
+    tls->ech = hello.encrypted_client_hello;
     memcpy(tls->sni, hello.sni, sizeof(hello.sni));
     memcpy(tls->alpn, hello.alpn, sizeof(hello.alpn));
     *ret_session_id_bytes = hello.session_id_bytes;

@@ -142,6 +142,8 @@ static json_t *new_tls(const struct ss_finding_tls *tls)
         ok &= put(object, "resumed", json_boolean(tls->resumed));
     if (tls->hello_seen)
         ok &= put(object, "early_data", json_boolean(tls->early_data));
+    if (tls->ech)
+        ok &= put(object, "ech", json_true());
     if (tls->has_ja4)
         ok &= put(object, "ja4", new_ja4(&tls->ja4));
     return whole(object, ok);

@@ -514,6 +514,31 @@ static void a_hello_of_too_many_numbers_for_a_ja4_has_none_and_is_counted(void *
     }
 }
 
+static void a_hello_with_an_encrypted_one_inside_names_the_outer_server(void **state)
+{
+    (void)state;
+    for (unsigned offered = 0; offered < 2; offered++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        struct tls_bytes *hello = calloc(1, sizeof(*hello));
+
+        assert_non_null(hello);
+        put_client(hello, (struct tls_client_recipe){.sni = "outer.example",
+                                                     .versions = {0x0304},
+                                                     .encrypted_client_hello = offered});
+        open_tcp(tape, &c, 0);
+        data(tape, &c, SS_CLIENT, 20500, hello);
+        data(tape, &c, SS_SERVER, 21700, &server13);
+        data(tape, &c, SS_CLIENT, 50000, &answer13);
+        struct played *played = play(tape);
+        assert_string_equal(only_one(played)->tls.sni, "outer.example");
+        assert_int_equal(only_one(played)->tls.ech, offered);
+        close_player(played);
+        free(hello);
+        free_tape(tape);
+    }
+}
+
 static void a_tls12_handshake_ends_with_the_servers_change_of_cipher(void **state)
 {
     (void)state;
@@ -2214,6 +2239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tls13_handshake_gives_its_marks_and_what_its_hellos_said),
         cmocka_unit_test(a_hello_of_too_many_numbers_for_a_ja4_has_none_and_is_counted),
+        cmocka_unit_test(a_hello_with_an_encrypted_one_inside_names_the_outer_server),
         cmocka_unit_test(a_tls12_handshake_ends_with_the_servers_change_of_cipher),
         cmocka_unit_test(a_resumed_tls12_handshake_ends_with_the_client),
         cmocka_unit_test(a_hello_retry_makes_marks_of_its_own),

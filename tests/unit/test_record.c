@@ -147,6 +147,20 @@ static void half_a_hello_exchange_tells_half(void **state)
     json_decref(object);
 }
 
+static void an_encrypted_client_hello_is_told_where_one_was_offered(void **state)
+{
+    (void)state;
+    for (unsigned offered = 0; offered < 2; offered++) {
+        struct ss_finding finding = finding_example();
+        struct ss_record record = record_of(&finding);
+        finding.tls.ech = offered;
+        json_t *object = parsed(&record);
+        json_t *ech = json_object_get(json_object_get(object, "tls"), "ech");
+        assert_true(offered ? json_is_true(ech) : ech == NULL);
+        json_decref(object);
+    }
+}
+
 static void a_later_record_of_a_flow_says_its_revision_after_the_id(void **state)
 {
     (void)state;
@@ -693,6 +707,7 @@ int main(void)
         cmocka_unit_test(a_record_has_the_documented_keys_in_the_documented_order),
         cmocka_unit_test(what_was_not_seen_is_left_out),
         cmocka_unit_test(half_a_hello_exchange_tells_half),
+        cmocka_unit_test(an_encrypted_client_hello_is_told_where_one_was_offered),
         cmocka_unit_test(a_later_record_of_a_flow_says_its_revision_after_the_id),
         cmocka_unit_test(outcomes_encapsulations_and_directions_have_their_names),
         cmocka_unit_test(every_flag_has_its_name),
