@@ -149,7 +149,7 @@ static void flag(struct tape *tape, struct connection *c, enum ss_side side, int
 /* ---- TLS bytes, made once */
 
 static struct tls_bytes hello13, hello12, hello_early, server13, server12_full, server12_resumed, retry13,
-    answer13, answer12, finished12, alert_fatal, alert13, request, early;
+    hello13_pieces, retry13_alone, answer13, answer12, finished12, alert_fatal, alert13, request, early;
 
 static void put_client(struct tls_bytes *out, struct tls_client_recipe recipe)
 {
@@ -186,6 +186,11 @@ static int make_bytes(void **state)
                                                     .alpn = {"h2"},
                                                     .versions = {0x0304, 0x0303},
                                                     .session_id_bytes = 32});
+    struct tls_bytes *message = calloc(1, sizeof(*message));
+    assert_non_null(message);
+    tls_put(message, hello13.at + 5, hello13.length - 5);
+    tls_put_records(&hello13_pieces, 22, message, 50);
+    free(message);
     put_client(&hello12, (struct tls_client_recipe){.sni = "example.com"});
     put_client(&hello_early,
                (struct tls_client_recipe){.versions = {0x0304}, .early_data = true, .pre_shared_key = true});
@@ -195,6 +200,7 @@ static int make_bytes(void **state)
     tls_put_noise_record(&server13, 23, 53); /* Finished: 4 + 32 + 1 + 16 */
     put_server(&retry13, (struct tls_server_recipe){
                              .version = 0x0304, .group = 23, .hello_retry = true, .session_id_bytes = 32});
+    retry13_alone = retry13;
     tls_put_hex(&retry13, "14 0303 0001 01");
     put_server(&server12_full, (struct tls_server_recipe){.cipher = 0xc02f});
     put_done(&server12_full);
@@ -1130,6 +1136,383 @@ static void a_talk_that_never_ends_is_not_tls(void **state)
     assert_true(refused(played, SS_REFUSED_NOT_TLS) > 0);
     close_player(played);
     free_tape(tape);
+}
+
+/* ---- TLS as it is */
+
+/* What one side sends, and when: hexadecimal, or bytes made before; some of each row is there. */
+struct step {
+    int64_t us;
+    enum ss_side side;
+    const char *hex;
+    const struct tls_bytes *bytes;
+    size_t from, to; /* of the bytes; to 0: all */
+};
+
+#define STEPS 10
+
+/* Through TCP's own handshake and these steps. */
+static struct played *play_steps(const struct step steps[STEPS])
+{
+    static struct tls_bytes made;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    for (unsigned i = 0; i < STEPS && steps[i].us > 0; i++) {
+        made = (struct tls_bytes){0};
+        if (steps[i].hex != NULL)
+            tls_put_hex(&made, steps[i].hex);
+        if (steps[i].bytes != NULL)
+            tls_put(&made, steps[i].bytes->at + steps[i].from,
+                    (steps[i].to > 0 ? steps[i].to : steps[i].bytes->length) - steps[i].from);
+        data(tape, &c, steps[i].side, steps[i].us, &made);
+    }
+    struct played *played = play(tape);
+    free_tape(tape);
+    return played;
+}
+
+#define CCS "14 0303 0001 01 "
+
+static void a_hello_framed_as_in_sslv2_begins_a_handshake(void **state)
+{
+    (void)state;
+    static struct tls_bytes hello;
+    hello = (struct tls_bytes){0};
+    tls_put_sslv2_hello(&hello, 0x0301, 20, 0);
+    struct played *played = play_steps((struct step[STEPS]){{20100, SS_CLIENT, .bytes = &hello, .to = 30},
+                                                            {20200, SS_CLIENT, .bytes = &hello, .from = 30},
+                                                            {21000, SS_SERVER, .bytes = &server12_full},
+                                                            {45000, SS_CLIENT, .bytes = &answer12},
+                                                            {46000, SS_SERVER, .bytes = &finished12}});
+    const struct ss_finding *finding = only_one(played);
+    assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(20100));
+    assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO], US(20200));
+    assert_int_equal(finding->mark_ns[SS_MARK_SERVER_FINISHED], US(46000));
+    assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+    assert_true(finding->tls.hello_seen);
+    assert_false(finding->tls.has_ja4);
+    close_player(played);
+}
+
+/* SSLv2 itself: the server answers in its own format, and nothing of it is known. */
+static void a_handshake_of_sslv2_itself_is_one_that_is_not_understood(void **state)
+{
+    (void)state;
+    static struct tls_bytes hello;
+    hello = (struct tls_bytes){0};
+    tls_put_sslv2_hello(&hello, 0x0002, 20, 0);
+    struct played *played = play_steps((struct step[STEPS]){
+        {20100, SS_CLIENT, .bytes = &hello}, {21000, SS_SERVER, .hex = "8408 04 00 01 0002 03e7 0003 0010"}});
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_UNFINISHED);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_CLIENT_HELLO], US(20100));
+    assert_int_equal(only_one(played)->tls.version, 0);
+    close_player(played);
+}
+
+static void an_alert_ends_a_handshake_by_its_level_or_in_tls13_by_its_meaning(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        struct step steps[STEPS];
+        enum ss_outcome outcome;
+        uint8_t alert;
+    } rows[] = {
+        {"the server does not know the name, and goes on",
+         {{20100, SS_CLIENT, .bytes = &hello12},
+          {20900, SS_SERVER, .hex = "15 0303 0002 01 70"},
+          {21000, SS_SERVER, .bytes = &server12_full},
+          {45000, SS_CLIENT, .bytes = &answer12},
+          {46000, SS_SERVER, .bytes = &finished12}},
+         SS_OUTCOME_COMPLETE,
+         0},
+        {"the client has no certificate (SSL 3), and goes on",
+         {{20100, SS_CLIENT, .bytes = &hello12},
+          {21000, SS_SERVER, .bytes = &server12_full},
+          {44000, SS_CLIENT, .hex = "15 0300 0002 01 29"},
+          {45000, SS_CLIENT, .bytes = &answer12},
+          {46000, SS_SERVER, .bytes = &finished12}},
+         SS_OUTCOME_COMPLETE,
+         0},
+        {"TLS 1.2: the client rejects the certificate",
+         {{20100, SS_CLIENT, .bytes = &hello12},
+          {21000, SS_SERVER, .bytes = &server12_full},
+          {45000, SS_CLIENT, .hex = "15 0303 0002 02 30"}},
+         SS_OUTCOME_ALERT,
+         48},
+        {"TLS 1.3: the client rejects the certificate at the level of a warning",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &server13},
+          {45000, SS_CLIENT, .hex = "15 0303 0002 01 30"}},
+         SS_OUTCOME_ALERT,
+         48},
+        {"TLS 1.3: user_canceled and close_notify end nothing by themselves, whatever their level",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &server13},
+          {44000, SS_CLIENT, .hex = "15 0303 0002 02 5a"},
+          {44500, SS_CLIENT, .hex = "15 0303 0002 02 00"},
+          {45000, SS_CLIENT, .bytes = &answer13}},
+         SS_OUTCOME_COMPLETE,
+         0},
+        {"TLS 1.3: the client rejects the certificate with an encrypted alert",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &server13},
+          {45000, SS_CLIENT, .bytes = &alert13}},
+         SS_OUTCOME_CLIENT_REJECTED,
+         0},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        print_message("%s\n", rows[i].about);
+        struct played *played = play_steps(rows[i].steps);
+        assert_int_equal(only_one(played)->outcome, rows[i].outcome);
+        assert_int_equal(only_one(played)->alert, rows[i].alert);
+        close_player(played);
+    }
+}
+
+/* The compatibility ChangeCipherSpec may stand anywhere (RFC 8446 appendix D.4). */
+static void the_hello_after_a_retry_is_found_wherever_a_change_of_cipher_stands(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        struct step steps[STEPS];
+    } rows[] = {
+        {"nowhere",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &retry13_alone},
+          {41000, SS_CLIENT, .bytes = &hello13},
+          {42000, SS_SERVER, .bytes = &server13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
+        {"before it",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &retry13},
+          {41000, SS_CLIENT, .hex = CCS, .bytes = &hello13},
+          {42000, SS_SERVER, .bytes = &server13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
+        {"after it",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &retry13},
+          {41000, SS_CLIENT, .bytes = &hello13},
+          {41500, SS_CLIENT, .hex = CCS},
+          {42000, SS_SERVER, .bytes = &server13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
+        {"between its fragments",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &retry13},
+          {40000, SS_CLIENT, .bytes = &hello13_pieces, .to = 55},
+          {40500, SS_CLIENT, .hex = CCS},
+          {41000, SS_CLIENT, .bytes = &hello13_pieces, .from = 55},
+          {42000, SS_SERVER, .bytes = &server13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
+        {"before early data that the retry refuses",
+         {{20100, SS_CLIENT, .bytes = &hello_early},
+          {20200, SS_CLIENT, .hex = CCS, .bytes = &early},
+          {20300, SS_CLIENT, .bytes = &early},
+          {21000, SS_SERVER, .bytes = &retry13},
+          {41000, SS_CLIENT, .bytes = &hello13},
+          {42000, SS_SERVER, .bytes = &server13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
+        {"before it, and the mirror shows the retry after it",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {41000, SS_CLIENT, .hex = CCS, .bytes = &hello13},
+          {41001, SS_SERVER, .bytes = &retry13},
+          {42000, SS_SERVER, .bytes = &server13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        print_message("%s\n", rows[i].about);
+        struct played *played = play_steps(rows[i].steps);
+        const struct ss_finding *finding = only_one(played);
+        assert_true(finding->tls.hello_retry);
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO], US(20100));
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO_2], US(41000));
+        assert_int_equal(finding->mark_ns[SS_MARK_SERVER_HELLO], US(42000));
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_FINISHED], US(63000));
+        assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+        close_player(played);
+    }
+}
+
+static void what_a_handshake_resumes_is_told_by_what_its_server_sends(void **state)
+{
+    (void)state;
+    static struct tls_bytes renewed, psk, hello_ticket;
+    static const struct {
+        const char *about;
+        struct step steps[STEPS];
+        bool resumed;
+    } rows[] = {
+        {"TLS 1.2, full, with a ticket at its end",
+         {{20100, SS_CLIENT, .bytes = &hello12},
+          {21000, SS_SERVER, .bytes = &server12_full},
+          {45000, SS_CLIENT, .bytes = &answer12},
+          {46000, SS_SERVER, .hex = "16 0303 0008 04 000004 00000000", .bytes = &finished12}},
+         false},
+        {"TLS 1.2: a ticket was offered, and refused",
+         {{20100, SS_CLIENT, .bytes = &hello_ticket},
+          {21000, SS_SERVER, .bytes = &server12_full},
+          {45000, SS_CLIENT, .bytes = &answer12},
+          {46000, SS_SERVER, .bytes = &finished12}},
+         false},
+        {"TLS 1.2, by session id",
+         {{20100, SS_CLIENT, .bytes = &hello12},
+          {21000, SS_SERVER, .bytes = &server12_resumed},
+          {45000, SS_CLIENT, .bytes = &finished12}},
+         true},
+        {"TLS 1.2, by ticket, which is renewed",
+         {{20100, SS_CLIENT, .bytes = &hello_ticket},
+          {21000, SS_SERVER, .bytes = &renewed},
+          {45000, SS_CLIENT, .bytes = &finished12}},
+         true},
+        {"TLS 1.3: a key was offered, and refused",
+         {{20100, SS_CLIENT, .bytes = &hello_early},
+          {21000, SS_SERVER, .bytes = &server13},
+          {45000, SS_CLIENT, .bytes = &answer13}},
+         false},
+        {"TLS 1.3, by pre-shared key",
+         {{20100, SS_CLIENT, .bytes = &hello_early},
+          {21000, SS_SERVER, .bytes = &psk},
+          {45000, SS_CLIENT, .bytes = &answer13}},
+         true},
+    };
+    renewed = psk = hello_ticket = (struct tls_bytes){0};
+    put_client(&hello_ticket, (struct tls_client_recipe){.ticket_bytes = 180, .session_id_bytes = 32});
+    put_server(&renewed, (struct tls_server_recipe){.cipher = 0xc02f, .session_id_bytes = 32});
+    tls_put_hex(&renewed, "16 0303 0008 04 000004 00000000  14 0303 0001 01");
+    tls_put_noise_record(&renewed, 22, 40);
+    put_server(&psk, (struct tls_server_recipe){.version = 0x0304, .group = 29, .pre_shared_key = true});
+    tls_put_noise_record(&psk, 23, 40);
+    tls_put_noise_record(&psk, 23, 53);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        print_message("%s\n", rows[i].about);
+        struct played *played = play_steps(rows[i].steps);
+        assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+        assert_int_equal(only_one(played)->tls.resumed, rows[i].resumed);
+        assert_int_equal(ss_analyzer_phases(played->analyzer, rows[i].resumed)[SS_PHASE_COUNT].count, 1);
+        assert_int_equal(ss_analyzer_phases(played->analyzer, !rows[i].resumed)[SS_PHASE_COUNT].count, 0);
+        close_player(played);
+    }
+}
+
+/* Its certificate comes before the Finished, in TLS 1.3 in records of its own: the mark is the first's. */
+static void a_clients_certificate_is_part_of_its_answer(void **state)
+{
+    (void)state;
+    static struct tls_bytes certificate12, certificate13;
+    static struct step rows[2][STEPS] = {{{20100, SS_CLIENT, .bytes = &hello12},
+                                          {21000, SS_SERVER, .bytes = &server12_full},
+                                          {44000, SS_CLIENT, .bytes = &certificate12},
+                                          {45000, SS_CLIENT, .bytes = &answer12},
+                                          {46000, SS_SERVER, .bytes = &finished12}},
+                                         {{20100, SS_CLIENT, .bytes = &hello13},
+                                          {21000, SS_SERVER, .bytes = &server13},
+                                          {45000, SS_CLIENT, .hex = CCS, .bytes = &certificate13},
+                                          {46000, SS_CLIENT, .bytes = &answer13}}};
+    certificate12 = certificate13 = (struct tls_bytes){0};
+    struct tls_bytes *message = calloc(1, sizeof(*message));
+    assert_non_null(message);
+    tls_put_message(message, 11, 1200);
+    tls_put_records(&certificate12, 22, message, 16384);
+    tls_put_noise_record(&certificate13, 23, 1300);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct played *played = play_steps(rows[i]);
+        assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+        assert_int_equal(only_one(played)->mark_ns[SS_MARK_CLIENT_FINISHED], US(45000));
+        assert_int_equal(only_one(played)->mark_ns[SS_MARK_FLIGHT_ACK], US(i == 0 ? 44000 : 45000));
+        close_player(played);
+    }
+    free(message);
+}
+
+static void messages_after_the_handshake_are_no_handshake(void **state)
+{
+    (void)state;
+    static struct step rows[2][STEPS] = {
+        /* a renegotiation: the server asks, the client says hello; and one in the clear, which none may */
+        {{20100, SS_CLIENT, .bytes = &hello12},
+         {21000, SS_SERVER, .bytes = &server12_full},
+         {45000, SS_CLIENT, .bytes = &answer12},
+         {46000, SS_SERVER, .bytes = &finished12},
+         {90000, SS_SERVER, .hex = "16 0303 0006 eeeeeeeeeeee"},
+         {91000, SS_CLIENT, .hex = "16 0303 0006 eeeeeeeeeeee"},
+         {92000, SS_CLIENT, .bytes = &hello12},
+         {93000, SS_SERVER, .bytes = &server12_full}},
+        /* tickets, a change of keys, a certificate asked for later */
+        {{20100, SS_CLIENT, .bytes = &hello13},
+         {21000, SS_SERVER, .bytes = &server13},
+         {45000, SS_CLIENT, .bytes = &answer13},
+         {46000, SS_SERVER, .bytes = &early},
+         {90000, SS_SERVER, .bytes = &request},
+         {91000, SS_CLIENT, .bytes = &early},
+         {92000, SS_CLIENT, .bytes = &hello13}}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct played *played = play_steps(rows[i]);
+        assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+        assert_true(only_one(played)->judged.duration_ns <= US(46000));
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->handshakes, 1);
+        assert_int_equal(refused(played, SS_REFUSED_NOT_TLS), 0);
+        close_player(played);
+    }
+}
+
+/* server12_full as one record, its messages and its segments cut elsewhere. */
+static void a_flight_in_one_record_is_its_messages_wherever_its_segments_are_cut(void **state)
+{
+    (void)state;
+    static struct tls_bytes messages, flight;
+    messages = flight = (struct tls_bytes){0};
+    tls_put_server_hello(&messages, &(struct tls_server_recipe){.cipher = 0xc02f});
+    size_t hello_end = 5 + messages.length;
+    tls_put_message(&messages, 11, 700);
+    tls_put_message(&messages, 14, 0);
+    tls_put_records(&flight, 22, &messages, 16384);
+    for (size_t cut = 1; cut < flight.length; cut += cut < 100 ? 1 : 23) {
+        struct played *played =
+            play_steps((struct step[STEPS]){{20100, SS_CLIENT, .bytes = &hello12},
+                                            {21000, SS_SERVER, .bytes = &flight, .to = cut},
+                                            {22000, SS_SERVER, .bytes = &flight, .from = cut},
+                                            {45000, SS_CLIENT, .bytes = &answer12},
+                                            {46000, SS_SERVER, .bytes = &finished12}});
+        const struct ss_finding *finding = only_one(played);
+        assert_int_equal(finding->mark_ns[SS_MARK_SERVER_HELLO], US(cut < hello_end ? 22000 : 21000));
+        assert_int_equal(finding->mark_ns[SS_MARK_SERVER_FLIGHT], US(22000));
+        assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+        close_player(played);
+    }
+}
+
+static void what_begins_like_tls_and_goes_on_otherwise_is_not_tls(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        struct step steps[STEPS];
+        bool is_tls;
+    } rows[] = {
+        {"a record behind which no record comes",
+         {{20100, SS_CLIENT, .hex = "16 0301 0006 01 0000ff aabb"}, {20200, SS_CLIENT, .hex = "deadbeef"}},
+         false},
+        {"a client that sends a server's hello",
+         {{20100, SS_CLIENT, .hex = "16 0301 0004 02 000000"}},
+         false},
+        {"a client that asks for a hello", {{20100, SS_CLIENT, .hex = "16 0301 0004 00 000000"}}, false},
+        {"a hello behind which no record comes",
+         {{20100, SS_CLIENT, .bytes = &hello12}, {20200, SS_CLIENT, .hex = "deadbeef"}},
+         true},
+        {"a server that answers a hello with something else",
+         {{20100, SS_CLIENT, .bytes = &hello12}, {21000, SS_SERVER, .hex = "485454502f312e31"}},
+         true},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        print_message("%s\n", rows[i].about);
+        struct played *played = play_steps(rows[i].steps);
+        assert_int_equal(count_news(played, SS_NEWS_JUDGED), rows[i].is_tls);
+        assert_int_equal(refused(played, SS_REFUSED_NOT_TLS) > 0, !rows[i].is_tls);
+        close_player(played);
+    }
 }
 
 /* ---- loss */
@@ -2260,6 +2643,15 @@ int main(void)
         cmocka_unit_test(a_talk_that_goes_on_in_the_segment_of_the_hello_ends_there),
         cmocka_unit_test(what_was_lost_in_a_talk_is_no_loss_of_the_handshake),
         cmocka_unit_test(a_talk_that_never_ends_is_not_tls),
+        cmocka_unit_test(a_hello_framed_as_in_sslv2_begins_a_handshake),
+        cmocka_unit_test(a_handshake_of_sslv2_itself_is_one_that_is_not_understood),
+        cmocka_unit_test(an_alert_ends_a_handshake_by_its_level_or_in_tls13_by_its_meaning),
+        cmocka_unit_test(the_hello_after_a_retry_is_found_wherever_a_change_of_cipher_stands),
+        cmocka_unit_test(what_a_handshake_resumes_is_told_by_what_its_server_sends),
+        cmocka_unit_test(a_clients_certificate_is_part_of_its_answer),
+        cmocka_unit_test(messages_after_the_handshake_are_no_handshake),
+        cmocka_unit_test(a_flight_in_one_record_is_its_messages_wherever_its_segments_are_cut),
+        cmocka_unit_test(what_begins_like_tls_and_goes_on_otherwise_is_not_tls),
         cmocka_unit_test(a_syn_sent_again_is_loss),
         cmocka_unit_test(a_syn_ack_sent_again_before_the_ack_is_loss_and_no_round_trip),
         cmocka_unit_test(a_segment_sent_again_is_loss_on_the_side_of_the_tap_where_it_happened),
