@@ -909,26 +909,60 @@ static void put_after(struct tape *tape, struct connection *c, const struct tls_
     ack(tape, c, SS_SERVER, 50020);
 }
 
+#define V2 "0d0a0d0a000d0a515549540a "
+
 static void a_proxy_protocol_header_in_any_pieces_gives_its_addresses_and_no_mark(void **state)
 {
     (void)state;
-    static struct tls_bytes before;
-    char text[SS_ENDPOINT_TEXT_MAX];
+    static const struct {
+        const char *about, *text, *hex; /* one of the two */
+        const char *client, *server;    /* NULL: it names none */
+    } rows[] = {
+        {"version 1", "PROXY TCP4 203.0.113.9 198.51.100.1 40112 443\r\n", NULL, "203.0.113.9:40112",
+         "198.51.100.1:443"},
+        {"version 1, IPv4 as IPv6", "PROXY TCP6 ::ffff:203.0.113.9 ::ffff:c633:6401 40112 443\r\n", NULL,
+         "203.0.113.9:40112", "198.51.100.1:443"},
+        {"version 1, unknown", "PROXY UNKNOWN\r\n", NULL, NULL, NULL},
+        {"version 1, unknown, with addresses all the same",
+         "PROXY UNKNOWN 2001:db8::7 2001:db8::1 40112 443\r\n", NULL, NULL, NULL},
+        {"version 2", NULL, V2 "21 11 000c cb007109 c6336401 9cb0 01bb", "203.0.113.9:40112",
+         "198.51.100.1:443"},
+        {"version 2 with extensions, one of which looks like TLS", NULL,
+         V2 "21 11 001a cb007109 c6336401 9cb0 01bb  02 000b 1603010200010001fc0303", "203.0.113.9:40112",
+         "198.51.100.1:443"},
+        {"version 2, IPv4 as IPv6", NULL,
+         V2 "21 21 0024 00000000000000000000ffffcb007109 00000000000000000000ffffc6336401 9cb0 01bb",
+         "203.0.113.9:40112", "198.51.100.1:443"},
+        {"version 2, the balancer's own", NULL, V2 "20 00 0000", NULL, NULL},
+        {"version 2, the balancer's own, with addresses all the same", NULL,
+         V2 "20 11 000c cb007109 c6336401 9cb0 01bb", NULL, NULL},
+        {"version 2, of an unknown family", NULL, V2 "21 00 0004 04 0001 00", NULL, NULL},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        static struct tls_bytes before;
+        char text[SS_ENDPOINT_TEXT_MAX];
 
-    before = (struct tls_bytes){0};
-    tls_put(&before, "PROXY TCP4 203.0.113.9 198.51.100.1 40112 443\r\n", 47);
-    for (size_t cut = 0; cut <= before.length; cut++) {
-        struct tape *tape = new_tape();
-        struct connection c = connection_of(51234);
-        put_after(tape, &c, &before, cut);
-        struct played *played = play(tape);
-        const struct ss_finding *finding = only_one(played);
-        CHECK_MARKS(finding, TLS13_MARKS);
-        assert_true(finding->has_proxied);
-        assert_string_equal(ss_endpoint_format(&finding->proxied_client, text), "203.0.113.9:40112");
-        assert_string_equal(ss_endpoint_format(&finding->proxied_server, text), "198.51.100.1:443");
-        close_player(played);
-        free_tape(tape);
+        print_message("%s\n", rows[i].about);
+        before = (struct tls_bytes){0};
+        if (rows[i].text != NULL)
+            tls_put(&before, rows[i].text, strlen(rows[i].text));
+        else
+            tls_put_hex(&before, rows[i].hex);
+        for (size_t cut = 0; cut <= before.length; cut++) {
+            struct tape *tape = new_tape();
+            struct connection c = connection_of(51234);
+            put_after(tape, &c, &before, cut);
+            struct played *played = play(tape);
+            const struct ss_finding *finding = only_one(played);
+            CHECK_MARKS(finding, TLS13_MARKS);
+            assert_int_equal(finding->has_proxied, rows[i].client != NULL);
+            if (rows[i].client != NULL) {
+                assert_string_equal(ss_endpoint_format(&finding->proxied_client, text), rows[i].client);
+                assert_string_equal(ss_endpoint_format(&finding->proxied_server, text), rows[i].server);
+            }
+            close_player(played);
+            free_tape(tape);
+        }
     }
 }
 
@@ -1059,6 +1093,24 @@ static void a_talk_before_tls_is_a_phase_of_its_own_and_the_clock_starts_at_the_
         close_player(played);
         free_tape(tape);
     }
+}
+
+static void a_talk_may_follow_a_proxy_protocol_header(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    put_text(tape, &c, SS_CLIENT, 25000, "PROXY TCP4 203.0.113.9 198.51.100.1 40112 25\r\n");
+    int64_t end = put_talk(tape, &c, 30000, &TALKS[0]);
+    put_tls13_after(tape, &c, end);
+    struct played *played = play(tape);
+    assert_true(only_one(played)->has_proxied);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_TALK], US(end - 10000));
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+    close_player(played);
+    free_tape(tape);
 }
 
 /* The mirror shows the talk's last line after the hello that answers it. */
@@ -2639,6 +2691,7 @@ int main(void)
         cmocka_unit_test(a_proxy_protocol_header_in_any_pieces_gives_its_addresses_and_no_mark),
         cmocka_unit_test(a_long_proxy_protocol_header_is_passed_over),
         cmocka_unit_test(a_talk_before_tls_is_a_phase_of_its_own_and_the_clock_starts_at_the_hello),
+        cmocka_unit_test(a_talk_may_follow_a_proxy_protocol_header),
         cmocka_unit_test(the_end_of_a_talk_is_where_it_was_and_not_where_it_is_shown),
         cmocka_unit_test(a_talk_that_goes_on_in_the_segment_of_the_hello_ends_there),
         cmocka_unit_test(what_was_lost_in_a_talk_is_no_loss_of_the_handshake),
