@@ -334,18 +334,20 @@ static bool check_worker(const struct ss_bench_worker *worker)
     const struct ss_analyzer_counters *counters = ss_analyzer_counters(worker->analyzer);
     bool is_flooded = worker->profile.flood_share > 0;
     uint64_t refused = 0;
+    uint64_t complete =
+        counters->outcomes[0][SS_OUTCOME_COMPLETE] + counters->outcomes[1][SS_OUTCOME_COMPLETE];
 
     for (unsigned i = 0; i < SS_REFUSED_COUNT; i++)
         refused += counters->refused[i];
     if (counters->received_packets == worker->fed && counters->analyzed_packets + refused == worker->fed &&
         (is_flooded || (refused == 0 && counters->handshakes == worker->source.completed &&
-                        counters->outcomes[SS_OUTCOME_COMPLETE] == counters->handshakes)))
+                        complete == counters->handshakes)))
         return true;
     fprintf(stderr,
             "slowshake-bench: fed %" PRIu64 " frames, analyzed %" PRIu64 ", refused %" PRIu64 "; of %" PRIu64
             " handshakes measured %" PRIu64 ", complete %" PRIu64 ", without a block %" PRIu64 "\n",
             worker->fed, counters->analyzed_packets, refused, worker->source.completed, counters->handshakes,
-            counters->outcomes[SS_OUTCOME_COMPLETE], counters->handshakes_full);
+            complete, counters->handshakes_full);
     return false;
 }
 

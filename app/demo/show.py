@@ -22,6 +22,7 @@ COLOURS = {'client': '33', 'client_path': '35', 'server': '31', 'server_path': '
 PHASES = [ # phase, the mark that ends it, what happens in it
     ('tcp_accept', 'syn_ack', 'SYN to SYN-ACK'),
     ('tcp_return', 'ack', "to the client's ACK"),
+    ('talk', 'talk', 'the talk before TLS'),
     ('hello_wait', 'client_hello_first', 'connected, nothing sent yet'),
     ('hello_send', 'client_hello', 'ClientHello, first to last byte'),
     ('hello_ack', 'hello_ack', "the server's kernel has it"),

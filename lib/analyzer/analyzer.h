@@ -69,12 +69,14 @@ struct ss_analyzer_counters {
     uint64_t flows_opened, flows_closed, flows_evicted;
     uint64_t handshakes; /* judged; connections without a hello do not count */
     uint64_t silent;     /* connections that ended without a hello */
-    uint64_t resumed;    /* of them */
-    uint64_t flagged;
-    uint64_t outcomes[SS_OUTCOME_COUNT];
-    uint64_t verdicts[SS_VERDICT_COUNT];
+    uint64_t resumed;    /* of the handshakes */
+    /* Of full handshakes (and those of which no ServerHello said what they are), and of resumed ones. */
+    uint64_t flagged[2];
+    uint64_t outcomes[2][SS_OUTCOME_COUNT];
+    uint64_t verdicts[2][SS_VERDICT_COUNT];
     uint64_t handshakes_full;  /* connections not measured for want of a handshake block */
     uint64_t hellos_full;      /* hellos not looked into for want of a block */
+    uint64_t ja4_left_out;     /* handshakes whose ClientHello is too long for a JA4 */
     uint64_t news_dropped;     /* findings nobody fetched in time */
     uint64_t truncated_frames; /* captured < wire */
 };

@@ -11,6 +11,7 @@
 #include "tables/tables.h"
 #include "timeline/slow.h"
 #include "tls/hello.h"
+#include "tls/ja4.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,8 +32,11 @@ struct ss_finding_tls {
     bool hello_seen; /* the ClientHello was decoded */
     bool server_hello_seen;
     bool hello_retry, resumed, early_data;
+    bool ech; /* encrypted_client_hello was offered, or something that looks like it */
     char sni[SS_SNI_MAX];
-    char alpn[SS_ALPN_MAX]; /* offered, each ended by a zero, then an empty one */
+    char alpn[SS_ALPN_MAX];        /* offered, each ended by a zero, then an empty one */
+    bool has_ja4, is_ja4_left_out; /* left out: the ClientHello has more numbers than ja4 has room for */
+    struct ss_ja4 ja4;
 };
 
 struct ss_finding {

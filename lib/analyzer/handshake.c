@@ -23,6 +23,7 @@ void ss_handshake_init(struct ss_handshake *handshake, uint32_t flow, const stru
     handshake->outcome = SS_OUTCOME_COUNT;
     handshake->base_ns = time_ns;
     handshake->syn_ns = handshake->syn_ack_ns = handshake->early_ack_ns = SS_MARK_UNSEEN;
+    handshake->hello_again_ns = handshake->talk.last_ns = SS_MARK_UNSEEN;
     handshake->encap_count = first->encap_count;
     memcpy(handshake->encap, first->encap, sizeof(handshake->encap));
     for (unsigned side = 0; side < 2; side++) {
@@ -176,12 +177,13 @@ static bool take_chunks(struct ss_handshake *handshake, struct ss_handshake_pool
     bool is_tls = true;
 
     while (ss_stream_next(stream, &pools->segments, segment, &chunk)) {
-        enum ss_talk_verdict said = ss_handshake_talk(handshake, side, &chunk);
+        enum ss_talk_verdict said = ss_handshake_talk(handshake, side, &chunk, t);
         if (said == SS_TALK_NONE)
             is_tls = ss_handshake_is_tls(handshake);
         if (said != SS_TALK_TLS)
             continue;
         is_tls = is_tls && ss_handshake_take_bytes(handshake, pools, side, chunk.bytes, t);
+        handshake->has_gaps |= chunk.missing > 0;
         if (chunk.missing > 0)
             ss_tls_skip(&handshake->tls[side], chunk.missing);
     }
@@ -201,6 +203,7 @@ static void skip_lost_by_mirror(struct ss_handshake *handshake, struct ss_handsh
         return;
     uint32_t missing = ss_stream_skip_hole(stream, t);
     handshake->missing_bytes += missing;
+    handshake->has_gaps |= missing > 0;
     handshake->blind_ns = acknowledged_ns;
     ss_timeline_add_wait(&handshake->timeline, SS_EVIDENCE_MIRROR_LOST, acknowledged_ns, t);
     skip_tls(handshake, side, missing);

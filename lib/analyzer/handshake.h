@@ -70,6 +70,7 @@ struct ss_talk {
     bool has_proxied;      /* it names addresses */
     uint32_t skipped[2];   /* bytes of each direction that come before TLS */
     uint32_t header_bytes; /* of the PROXY protocol header; 0: there is none */
+    int64_t last_ns;       /* newest bytes of a talk; SS_MARK_UNSEEN: there was none */
     struct ss_endpoint proxied_client, proxied_server;
     uint8_t proxied[SS_PROXIED_MAX];
 };
@@ -94,9 +95,11 @@ struct ss_handshake {
     int64_t syn_ns, syn_ack_ns; /* newest of each, for their retransmissions */
     int64_t early_ack_ns;       /* of a client's acknowledgement shown before the SYN-ACK, and */
     uint32_t early_ack;         /* its number */
+    int64_t hello_again_ns;     /* of a second hello that no HelloRetryRequest had asked for yet */
     uint32_t hello_end, server_hello_end, flight_end; /* sequence numbers; valid with the bits below */
     uint32_t encrypted_end;                           /* of the server's newest encrypted record */
-    bool has_hello, has_server_hello, has_flight_end, has_hello_again;
+    bool has_hello, has_server_hello, has_flight_end;
+    bool has_gaps;    /* bytes of either side are missing, by the mirror or by the snap length */
     bool resumed12;   /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
     bool saw[2];      /* packets of each side */
     bool is_blind[2]; /* what the mirror lost of a side makes its TLS unreadable from there on */

@@ -135,7 +135,9 @@ void ss_loss_take_fate(struct ss_handshake *handshake, enum ss_side side, const 
     enum ss_evidence evidence = SS_EVIDENCE_HOLE;
     int64_t since_ns = fate->since_ns;
 
-    if (fate->kind == SS_SEGMENT_RETRANSMITTED && !fate->was_acknowledged)
+    if (fate->kind == SS_SEGMENT_RETRANSMITTED && handshake->talk.state == SS_TALK_GOING)
+        add(lost_beyond_tap(&handshake->lost, side), !fate->was_acknowledged); /* holds no handshake up */
+    else if (fate->kind == SS_SEGMENT_RETRANSMITTED && !fate->was_acknowledged)
         ss_loss_sent_again(handshake, side, packet, packet->seq + packet->payload_bytes, since_ns, t);
     if (fate->kind != SS_SEGMENT_FILLED && !had_sent)
         return;

@@ -16,6 +16,17 @@ static void cut(struct ss_chunk *chunk, size_t count)
     chunk->seq += (uint32_t)count;
 }
 
+/* Bytes of a talk: its end may be shown after the hello. */
+static void note_talk(struct ss_handshake *handshake, int64_t t)
+{
+    struct ss_talk *talk = &handshake->talk;
+
+    if (talk->last_ns == SS_MARK_UNSEEN || t > talk->last_ns)
+        talk->last_ns = t;
+    if (talk->state == SS_TALK_OVER)
+        handshake->timeline.mark_ns[SS_MARK_TALK] = talk->last_ns;
+}
+
 /* TLS begins at this byte of the client; of the server's, at what the client had heard of it by then. */
 static void begin_tls(struct ss_handshake *handshake, uint32_t client_seq)
 {
@@ -23,15 +34,17 @@ static void begin_tls(struct ss_handshake *handshake, uint32_t client_seq)
     uint32_t heard;
 
     handshake->talk.state = SS_TALK_OVER;
+    handshake->timeline.mark_ns[SS_MARK_TALK] = handshake->talk.last_ns;
     handshake->talk.skipped[SS_CLIENT] = client_seq - handshake->stream[SS_CLIENT].first;
     if (server->started && ss_answer_ack_of(handshake, client_seq, &heard) &&
         ss_seq_reached(heard, server->first))
         handshake->talk.skipped[SS_SERVER] = heard - server->first;
 }
 
-static enum ss_talk_verdict pass(struct ss_handshake *handshake)
+static enum ss_talk_verdict pass(struct ss_handshake *handshake, int64_t t)
 {
     handshake->talk.state = SS_TALK_GOING;
+    note_talk(handshake, t);
     return ++handshake->talk.chunks < TALK_CHUNKS_MAX ? SS_TALK_PASSED : SS_TALK_NONE;
 }
 
@@ -61,7 +74,7 @@ static bool take_proxied(struct ss_handshake *handshake, struct ss_chunk *chunk)
     return false;
 }
 
-static enum ss_talk_verdict take_client(struct ss_handshake *handshake, struct ss_chunk *chunk)
+static enum ss_talk_verdict take_client(struct ss_handshake *handshake, struct ss_chunk *chunk, int64_t t)
 {
     struct ss_talk *talk = &handshake->talk;
     size_t offset;
@@ -83,25 +96,27 @@ static enum ss_talk_verdict take_client(struct ss_handshake *handshake, struct s
     if (talk->state == SS_TALK_EXPECTED && !ss_talk_is_opener(chunk->bytes, true))
         return SS_TALK_NONE;
     if (!ss_talk_find_hello(chunk->bytes, &offset))
-        return pass(handshake);
+        return pass(handshake, t);
+    if (offset > 0)
+        note_talk(handshake, t);
     cut(chunk, offset);
     begin_tls(handshake, chunk->seq);
     return SS_TALK_TLS;
 }
 
-static enum ss_talk_verdict take_server(struct ss_handshake *handshake, struct ss_chunk *chunk)
+static enum ss_talk_verdict take_server(struct ss_handshake *handshake, struct ss_chunk *chunk, int64_t t)
 {
     uint8_t first = *chunk->bytes.at;
 
     if (handshake->talk.state == SS_TALK_GOING)
-        return pass(handshake);
+        return pass(handshake, t);
     if (first == SS_TLS_HANDSHAKE || first == SS_TLS_ALERT_RECORD)
         return SS_TALK_TLS; /* the mirror shows the answer first, or shows the server only */
-    return ss_talk_is_opener(chunk->bytes, false) ? pass(handshake) : SS_TALK_NONE;
+    return ss_talk_is_opener(chunk->bytes, false) ? pass(handshake, t) : SS_TALK_NONE;
 }
 
 enum ss_talk_verdict ss_handshake_talk(struct ss_handshake *handshake, enum ss_side side,
-                                       struct ss_chunk *chunk)
+                                       struct ss_chunk *chunk, int64_t t)
 {
     const struct ss_talk *talk = &handshake->talk;
 
@@ -110,12 +125,13 @@ enum ss_talk_verdict ss_handshake_talk(struct ss_handshake *handshake, enum ss_s
         if (!ss_seq_before(chunk->seq, from))
             return SS_TALK_TLS;
         uint32_t early = from - chunk->seq;
+        note_talk(handshake, t);
         if (ss_span_left(&chunk->bytes) <= early)
             return SS_TALK_PASSED;
         cut(chunk, early);
         return SS_TALK_TLS;
     }
-    if (ss_span_left(&chunk->bytes) == 0)
-        return SS_TALK_TLS; /* only bytes that nobody captured */
-    return side == SS_CLIENT ? take_client(handshake, chunk) : take_server(handshake, chunk);
+    if (ss_span_left(&chunk->bytes) == 0) /* only bytes that nobody captured */
+        return talk->state == SS_TALK_GOING ? pass(handshake, t) : SS_TALK_TLS;
+    return side == SS_CLIENT ? take_client(handshake, chunk, t) : take_server(handshake, chunk, t);
 }

@@ -11,6 +11,7 @@ enum ss_talk_verdict {
     SS_TALK_NONE,   /* this connection will not speak TLS */
 };
 
-/* Looks at the next bytes of a side, and cuts off *chunk what comes before TLS. */
+/* Looks at the next bytes of a side, which the tap had at t, and cuts off *chunk what comes before TLS. Once
+ * TLS has begun, the end of a talk is marked. */
 enum ss_talk_verdict ss_handshake_talk(struct ss_handshake *handshake, enum ss_side side,
-                                       struct ss_chunk *chunk);
+                                       struct ss_chunk *chunk, int64_t t);

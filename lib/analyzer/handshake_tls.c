@@ -20,32 +20,43 @@ void ss_handshake_take_hello_ack(struct ss_handshake *handshake)
         ss_handshake_mark(handshake, SS_MARK_HELLO_ACK, at_ns);
 }
 
-static void take_client_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
+/* What the first ClientHello says. */
+static void read_client_hello(struct ss_finding_tls *tls, const struct ss_tls_event *event,
+                              uint8_t *ret_session_id_bytes)
 {
     struct ss_client_hello hello;
 
+    if (event->sslv2) {
+        ss_client_hello_decode_v2(event->message, &hello);
+    } else {
+        ss_client_hello_decode(event->message, &hello);
+        enum ss_ja4_result result = ss_ja4_read(event->message, &tls->ja4);
+        tls->has_ja4 = result == SS_JA4_READ;
+        tls->is_ja4_left_out = result == SS_JA4_TOO_LONG;
+    }
+    tls->hello_seen = true;
+    tls->early_data = hello.early_data;
+    tls->ech = hello.encrypted_client_hello;
+    memcpy(tls->sni, hello.sni, sizeof(hello.sni));
+    memcpy(tls->alpn, hello.alpn, sizeof(hello.alpn));
+    *ret_session_id_bytes = hello.session_id_bytes;
+}
+
+static void take_client_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
+{
     if (ss_handshake_is_marked(handshake, SS_MARK_CLIENT_HELLO)) {
         if (handshake->hello.hello_retry)
             ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, t);
-        else
-            handshake->has_hello_again = true;
+        else if (handshake->hello_again_ns == SS_MARK_UNSEEN)
+            handshake->hello_again_ns = t;
         return;
     }
     ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO, t);
     handshake->hello_end = seq_of(handshake, SS_CLIENT, event->end);
     handshake->has_hello = true;
     ss_handshake_take_hello_ack(handshake);
-    if (event->message.at == NULL)
-        return;
-    if (event->sslv2)
-        ss_client_hello_decode_v2(event->message, &hello);
-    else
-        ss_client_hello_decode(event->message, &hello);
-    handshake->hello.hello_seen = true;
-    handshake->hello.early_data = hello.early_data;
-    handshake->session_id_bytes = hello.session_id_bytes;
-    memcpy(handshake->hello.sni, hello.sni, sizeof(hello.sni));
-    memcpy(handshake->hello.alpn, hello.alpn, sizeof(hello.alpn));
+    if (event->message.at != NULL)
+        read_client_hello(&handshake->hello, event, &handshake->session_id_bytes);
 }
 
 static void take_server_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
@@ -59,8 +70,8 @@ static void take_server_hello(struct ss_handshake *handshake, const struct ss_tl
         ss_handshake_mark(handshake, SS_MARK_HELLO_RETRY, t);
         handshake->hello.hello_retry = true;
         ss_tls_unprotect(&handshake->tls[SS_CLIENT]);
-        if (handshake->has_hello_again) /* the mirror showed the answer first */
-            ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, t);
+        if (handshake->hello_again_ns != SS_MARK_UNSEEN) /* the mirror showed the answer first */
+            ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, handshake->hello_again_ns);
         return;
     }
     ss_handshake_mark(handshake, SS_MARK_SERVER_HELLO, t);
@@ -139,6 +150,29 @@ static void take_client_event(struct ss_handshake *handshake, const struct ss_tl
     }
 }
 
+/* Before TLS 1.3 the level decides, in it the meaning alone (RFC 8446 section 6). */
+static bool ends_handshake(const struct ss_handshake *handshake, const struct ss_tls_event *event)
+{
+    enum { WARNING = 1, FATAL = 2, CLOSE_NOTIFY = 0, USER_CANCELED = 90 };
+
+    if (handshake->has_server_hello && !ss_handshake_is_tls12(handshake))
+        return event->alert_level >= WARNING && event->alert_description != CLOSE_NOTIFY &&
+               event->alert_description != USER_CANCELED;
+    return event->alert_level == FATAL;
+}
+
+/* What a client begins with that is no ClientHello is no TLS, though it looked like it. Where bytes of it are
+ * missing it stays in doubt. */
+static bool is_no_hello(const struct ss_handshake *handshake, enum ss_side side,
+                        const struct ss_tls_event *event)
+{
+    if (side == SS_SERVER || ss_handshake_is_marked(handshake, SS_MARK_CLIENT_HELLO) ||
+        handshake->has_server_hello || handshake->has_gaps)
+        return false;
+    return event->kind == SS_TLS_BROKEN ||
+           (event->kind == SS_TLS_MESSAGE && event->type != SS_TLS_CLIENT_HELLO);
+}
+
 bool ss_handshake_take_bytes(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
                              enum ss_side side, struct ss_span bytes, int64_t t)
 {
@@ -146,15 +180,18 @@ bool ss_handshake_take_bytes(struct ss_handshake *handshake, struct ss_handshake
         struct ss_tls_event event = ss_tls_next(&handshake->tls[side], &pools->hellos, &bytes);
         if (event.kind == SS_TLS_NOT_TLS)
             return ss_handshake_is_tls(handshake);
+        if (is_no_hello(handshake, side, &event))
+            return false;
         if (event.kind == SS_TLS_MORE || event.kind == SS_TLS_BROKEN)
             return true;
-        if (event.kind == SS_TLS_ALERT && event.alert_level == 2 && handshake->outcome == SS_OUTCOME_COUNT) {
+        if (event.kind == SS_TLS_ALERT && ends_handshake(handshake, &event) &&
+            handshake->outcome == SS_OUTCOME_COUNT) {
             ss_handshake_end(handshake, SS_OUTCOME_ALERT, t);
             handshake->alert = event.alert_description;
         }
-        /* Middleboxes' ChangeCipherSpec protects nothing between a HelloRetryRequest and
-         * its answer (RFC 8446 D.4). */
-        if (handshake->hello.hello_retry && !handshake->has_server_hello)
+        /* Middleboxes' ChangeCipherSpec protects nothing between a HelloRetryRequest and its answer (RFC 8446
+         * D.4), nor does anything else before the ServerHello; the mirror may show the request late. */
+        if (!handshake->has_server_hello)
             ss_tls_unprotect(&handshake->tls[side]);
         if (side == SS_CLIENT)
             take_client_event(handshake, &event, t);

@@ -52,17 +52,19 @@ static void judge(const struct ss_analyzer *analyzer, const struct ss_flow *flow
 static void count(struct ss_analyzer *analyzer, const struct ss_finding *finding)
 {
     struct ss_analyzer_counters *counters = &analyzer->counters;
-    struct ss_histogram *phases = analyzer->phases[finding->tls.resumed];
+    unsigned resumed = finding->tls.resumed;
+    struct ss_histogram *phases = analyzer->phases[resumed];
 
     if (!finding->is_tls) {
         counters->silent++;
         return;
     }
     counters->handshakes++;
-    counters->resumed += finding->tls.resumed;
-    counters->flagged += finding->flags != 0;
-    counters->outcomes[finding->outcome]++;
-    counters->verdicts[finding->verdict]++;
+    counters->resumed += resumed;
+    counters->flagged[resumed] += finding->flags != 0;
+    counters->ja4_left_out += finding->tls.is_ja4_left_out;
+    counters->outcomes[resumed][finding->outcome]++;
+    counters->verdicts[resumed][finding->verdict]++;
     if (finding->outcome != SS_OUTCOME_COMPLETE)
         return;
     for (unsigned i = 0; i < SS_PHASE_COUNT; i++) {

@@ -68,7 +68,7 @@ uint32_t ss_packets_kept(const struct ss_finding *finding, const struct ss_histo
 
 /* ---- Marks to packets ---- */
 
-enum sender { CLIENT, SERVER };
+enum sender { CLIENT, SERVER, EITHER };
 
 /* Which of several packets of one time (a burst has one) the mark is at. */
 static const struct {
@@ -79,6 +79,7 @@ static const struct {
     [SS_MARK_SYN] = {CLIENT, false, false},
     [SS_MARK_SYN_ACK] = {SERVER, false, false},
     [SS_MARK_ACK] = {CLIENT, false, false},
+    [SS_MARK_TALK] = {EITHER, true, false},
     [SS_MARK_CLIENT_HELLO_FIRST] = {CLIENT, true, false},
     [SS_MARK_CLIENT_HELLO] = {CLIENT, true, false},
     [SS_MARK_HELLO_ACK] = {SERVER, false, false},
@@ -92,15 +93,21 @@ static const struct {
 };
 _Static_assert(sizeof(MARKERS) / sizeof(MARKERS[0]) == SS_MARK_COUNT, "every mark knows its packet");
 
+static bool is_sent_by(const struct ss_packet *packet, const struct ss_endpoint *sender)
+{
+    return packet->source_port == sender->port && ss_ip_equal(&packet->source, &sender->ip);
+}
+
 static bool is_marker(const struct ss_packets *packets, size_t i, enum ss_mark mark)
 {
     const struct ss_finding *finding = packets->finding;
-    const struct ss_endpoint *sender = MARKERS[mark].sender == CLIENT ? &finding->client : &finding->server;
+    enum sender sender = MARKERS[mark].sender;
     struct ss_frame frame = frame_of(packets->sorted[i]);
     struct ss_packet decoded;
 
-    return ss_packet_decode(&frame, &decoded) == SS_REFUSED_NOTHING && decoded.source_port == sender->port &&
-           ss_ip_equal(&decoded.source, &sender->ip) &&
+    return ss_packet_decode(&frame, &decoded) == SS_REFUSED_NOTHING &&
+           (sender == EITHER ||
+            is_sent_by(&decoded, sender == CLIENT ? &finding->client : &finding->server)) &&
            (!MARKERS[mark].payload || decoded.payload_bytes > 0) &&
            ((decoded.flags & SS_TCP_SYN) != 0) == (mark == SS_MARK_SYN || mark == SS_MARK_SYN_ACK);
 }

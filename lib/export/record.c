@@ -4,6 +4,7 @@
 
 #include "export/record.h"
 #include "base/units.h"
+#include "export/ja4.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -115,6 +116,12 @@ static json_t *new_alpn(const char names[SS_ALPN_MAX])
     return whole(array, ok);
 }
 
+static json_t *new_ja4(const struct ss_ja4 *ja4)
+{
+    char text[SS_JA4_TEXT_MAX];
+    return ss_ja4_print(ja4, text) ? json_string(text) : NULL;
+}
+
 static json_t *new_tls(const struct ss_finding_tls *tls)
 {
     json_t *object = json_object();
@@ -136,6 +143,10 @@ static json_t *new_tls(const struct ss_finding_tls *tls)
         ok &= put(object, "resumed", json_boolean(tls->resumed));
     if (tls->hello_seen)
         ok &= put(object, "early_data", json_boolean(tls->early_data));
+    if (tls->ech)
+        ok &= put(object, "ech", json_true());
+    if (tls->has_ja4)
+        ok &= put(object, "ja4", new_ja4(&tls->ja4));
     return whole(object, ok);
 }
 

@@ -37,6 +37,7 @@ static const char *const MOMENTS[] = {
     [SS_MARK_SYN] = "the first SYN",
     [SS_MARK_SYN_ACK] = "the SYN-ACK",
     [SS_MARK_ACK] = "the client's ACK",
+    [SS_MARK_TALK] = "the end of the talk before TLS",
     [SS_MARK_CLIENT_HELLO_FIRST] = "the first byte of the ClientHello",
     [SS_MARK_CLIENT_HELLO] = "the ClientHello",
     [SS_MARK_HELLO_ACK] = "the server's acknowledgement of the ClientHello",
@@ -116,6 +117,9 @@ static const struct row {
     {SS_VERDICT_SERVER_PATH, SS_PHASE_SERVER_FINISH, ANY, ANY,
      "the server's ChangeCipherSpec came {phase} after {from}"},
 
+    {SS_VERDICT_IDLE, SS_PHASE_TALK, ANY, ANY, "client and server talked for {phase} before TLS began"},
+    {SS_VERDICT_IDLE, SS_PHASE_HELLO_WAIT, SS_MARK_TALK, ANY,
+     "after the talk before TLS the client sent nothing for {phase}"},
     {SS_VERDICT_IDLE, SS_PHASE_HELLO_WAIT, ANY, ANY, "the client connected, then sent nothing for {phase}"},
 };
 

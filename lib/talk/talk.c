@@ -16,6 +16,7 @@ static const struct opener {
     {true, 0, 1, "\x05"},                       /* SOCKS 5: RFC 1928 section 3 */
     {true, 0, 2, "\x04\x01"},                   /* SOCKS 4, CONNECT */
     {true, 0, 8, "\0\0\0\x08\x04\xd2\x16\x2f"}, /* PostgreSQL's SSLRequest */
+    {true, 0, 8, "\0\0\0\x08\x04\xd2\x16\x30"}, /* its GSSENCRequest, which may come before */
     {true, 0, 1, "\x30"},  /* LDAP: StartTLS is an extended request, RFC 4511 section 4.14 */
     {true, 0, 5, "<?xml"}, /* XMPP: RFC 6120 section 5 */
     {true, 0, 7, "<stream"},

@@ -97,7 +97,7 @@ struct ss_opinion ss_verdict_form(const struct ss_judgement *judgement,
                                   const struct ss_verdict_evidence *evidence)
 {
     uint32_t wire_flags = evidence->flags & ~SS_FLAG_PROXY;
-    bool with_idle = (wire_flags & ~SS_FLAG_PHASE(SS_PHASE_HELLO_WAIT)) == 0;
+    bool with_idle = (wire_flags & ~(SS_FLAG_PHASE(SS_PHASE_TALK) | SS_FLAG_PHASE(SS_PHASE_HELLO_WAIT))) == 0;
     int64_t wire_ns = judgement->duration_ns + judgement->pending_ns;
 
     if (evidence->flags == 0 || (wire_flags == 0 && evidence->proxy_ns == SS_MARK_UNSEEN))

@@ -85,10 +85,12 @@ static int64_t share_waits(const struct ss_timeline *timeline, enum ss_tap tap, 
     return left_ns;
 }
 
-/* What an unfinished handshake was waiting for: the phase after the last mark that was seen. A
- * HelloRetryRequest and the hello that answers it are never what one waits for first. */
+/* What an unfinished handshake was waiting for: the phase after the last mark that was seen. A talk before
+ * TLS, a HelloRetryRequest and the hello that answers it are never what one waits for first. */
 static enum ss_phase phase_after(enum ss_mark mark)
 {
+    if (mark == SS_MARK_ACK)
+        return SS_PHASE_HELLO_WAIT;
     if (mark == SS_MARK_HELLO_ACK || mark == SS_MARK_CLIENT_HELLO_2)
         return SS_PHASE_SERVER_HELLO;
     for (unsigned i = 0; i < SS_PHASE_COUNT; i++) {
@@ -156,8 +158,10 @@ void ss_timeline_judge(const struct ss_timeline *timeline, enum ss_tap tap,
             at_ns = last_ns; /* delivered out of order by the mirror */
         enum ss_phase phase = ss_phase_of_mark((enum ss_mark)m);
         judgement.phase_ns[phase] = at_ns - last_ns;
-        int64_t left_ns =
-            share_waits(timeline, tap, last_ns, at_ns, judgement.share_ns, &judgement.guessed_ns);
+        /* Losses of a talk are the talk's. */
+        int64_t left_ns = at_ns - last_ns;
+        if (phase != SS_PHASE_TALK)
+            left_ns = share_waits(timeline, tap, last_ns, at_ns, judgement.share_ns, &judgement.guessed_ns);
         ss_owner_share(timeline, phase, last, tap, left_ns, judgement.share_ns);
         last_ns = at_ns;
         last = (enum ss_mark)m;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tls/hello.h"
 
+#include "tls/grease.h"
+
 #include <string.h>
 
 /* ExtensionType, RFC 8446 section 4.2 and the IANA registry. */
@@ -25,12 +27,6 @@ enum {
 static const uint8_t hello_retry_random[RANDOM_BYTES] = {
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
-
-/* RFC 8701: 0x0a0a, 0x1a1a, ... 0xfafa. */
-static bool is_grease(uint16_t value)
-{
-    return (value & 0x0f0f) == 0x0a0a && value >> 8 == (value & 0xff);
-}
 
 /* Orders the versions of a list: drafts of TLS 1.3 (0x7fNN, and 0xfbNN and 0x7eNN of experiments) stand
  * between TLS 1.2 and 1.3. 0 for what is no version. */
@@ -91,7 +87,7 @@ static bool decode_alpn(struct ss_span data, char *ret_alpn)
     while (ss_span_left(&list) > 0) {
         if (!ss_span_block8(&list, &name) || ss_span_left(&name) == 0)
             return false;
-        if (ss_span_left(&name) == 2 && is_grease((uint16_t)(name.at[0] << 8 | name.at[1])))
+        if (ss_span_left(&name) == 2 && ss_is_grease((uint16_t)(name.at[0] << 8 | name.at[1])))
             continue;
         /* One character, its zero, and the zero of the empty name that ends the list. */
         if (used + 3 <= SS_ALPN_MAX)

@@ -57,6 +57,21 @@ def check_verdicts(results, telemetry, options):
     flows = telemetry.ask_all('/slowshake/flows', 'flows')
     results.equal(len({flow['id'] for flow in flows}), options.flagged, 'flows in telemetry')
     results.equal({flow['verdict'] for flow in flows}, {'client'}, 'verdicts in telemetry')
+    results.equal({flow['resumed'] for flow in flows} <= {0, 1}, True, 'resumed or not in telemetry')
+
+
+def check_full_and_resumed(results, status, telemetry, options):
+    """Counted apart, they sum to the whole."""
+    verdicts, handshakes = telemetry.ask('/slowshake/verdicts'), status['handshakes']
+    for name in ('wire', 'flagged', 'outcomes'):
+        both = {key: verdicts['full'][name][key] + verdicts['resumed'][name][key] for key in verdicts[name]}
+        results.equal(both, verdicts[name], f'verdicts: {name}, full and resumed')
+    results.equal(sum(verdicts['outcomes'].values()), handshakes['judged'], 'outcomes of all handshakes')
+    results.equal(sum(verdicts['resumed']['outcomes'].values()), handshakes['resumed'], 'outcomes of resumed handshakes')
+    origins = telemetry.ask_all('/slowshake/origins', 'origins')
+    results.equal(sum(origin['flows'] for origin in origins), options.flagged, 'flows by origin')
+    for origin in origins:
+        results.equal(origin['full']['flows'] + origin['resumed']['flows'], origin['flows'], f'flows of {origin["name"]!r}')
 
 
 def check_events(results, status, journal, options):
@@ -89,6 +104,7 @@ def main():
     check_packets(results, status, ports, options.mirror)
     check_handshakes(results, status, options)
     check_verdicts(results, telemetry, options)
+    check_full_and_resumed(results, status, telemetry, options)
     check_events(results, status, journal, options)
     if results.failed:
         print(f'status: {status}\njournal: {journal}')

@@ -27,7 +27,9 @@ struct script {
     struct tls_bytes said[2];
 };
 
-static struct script scripts[4];
+#define SCRIPTS 5
+
+static struct script scripts[SCRIPTS];
 static bool scripts_are_made;
 
 struct side {
@@ -112,6 +114,14 @@ static void make_tls12(struct script *script, bool resumed)
     }
 }
 
+/* PostgreSQL's request for TLS, behind a PROXY protocol header. */
+static void make_talk(struct script *script)
+{
+    tls_put(&script->said[SS_CLIENT], "PROXY UNKNOWN\r\n\0\0\0\x08\x04\xd2\x16\x2f", 23);
+    tls_put(&script->said[SS_SERVER], "S", 1);
+    make_tls13(script, false);
+}
+
 static void make_scripts(void)
 {
     if (scripts_are_made)
@@ -120,9 +130,10 @@ static void make_scripts(void)
     make_tls13(&scripts[1], true);
     make_tls12(&scripts[2], false);
     make_tls12(&scripts[3], true);
-    for (unsigned i = 0; i < 4; i++) {
+    make_talk(&scripts[4]);
+    for (unsigned i = 0; i < SCRIPTS; i++) {
         for (unsigned side = 0; side < 2; side++)
-            tls_put_noise_record(&scripts[i].said[side], i < 2 ? 23 : 21, 700);
+            tls_put_noise_record(&scripts[i].said[side], i == 2 || i == 3 ? 21 : 23, 700);
     }
     scripts_are_made = true;
 }
@@ -164,7 +175,14 @@ static void check_account(const struct world *world)
         accounted += counters->refused[i];
     require(counters->received_packets == world->fed && accounted == world->fed);
     require(counters->flows_opened - counters->flows_closed == world->analyzer->flows.entries.used);
-    require(counters->flagged <= counters->handshakes && counters->resumed <= counters->handshakes);
+    uint64_t full = 0, resumed = 0;
+    for (unsigned i = 0; i < SS_OUTCOME_COUNT; i++) {
+        full += counters->outcomes[0][i];
+        resumed += counters->outcomes[1][i];
+    }
+    require(full + resumed == counters->handshakes && resumed == counters->resumed);
+    require(counters->flagged[0] + counters->flagged[1] <= counters->handshakes &&
+            counters->resumed <= counters->handshakes);
     require(counters->handshakes + counters->silent <= counters->flows_opened);
     require(counters->news_dropped == 0); /* they are fetched after each burst */
 }
@@ -353,7 +371,7 @@ static void start_world(struct world *world, struct ss_span *in)
     for (unsigned i = 0; i < FLOWS; i++) {
         uint8_t seed = next_u8(in);
         world->connections[i] = (struct connection){
-            .script = &scripts[seed % 4],
+            .script = &scripts[seed % SCRIPTS],
             .side = {{.isn = seed * 0x01010101u}, {.isn = seed & 16 ? 0xffffffe0u : seed * 7919u}},
             .client_port = (uint16_t)(5000 + i),
             .server_port = seed & 32 ? (uint16_t)(5000 + i) : 443};

@@ -15,6 +15,7 @@
 
 #include "base/pool.h"
 #include "tls/hello.h"
+#include "tls/ja4.h"
 #include "tls/tls.h"
 
 #include <stdio.h>
@@ -68,6 +69,20 @@ static size_t next_piece(uint32_t *seed)
     return 1 + (bits & 3 ? bits >> 4 & 15 : bits >> 4 & 2047);
 }
 
+static void read_ja4(struct ss_span body, uint64_t *sum)
+{
+    struct ss_ja4 ja4;
+    enum ss_ja4_result result = ss_ja4_read(body, &ja4);
+    digest(sum, &result, sizeof(result));
+    if (result != SS_JA4_READ)
+        return;
+    unsigned codes = (unsigned)ja4.ciphers + ja4.extensions + ja4.signatures;
+    HOLD(codes <= SS_JA4_CODES);
+    digest(sum, ja4.codes, codes * sizeof(ja4.codes[0]));
+    for (unsigned i = 0; i < sizeof(ja4.alpn); i++)
+        HOLD(ja4.alpn[i] >= '0' && ja4.alpn[i] <= 'z');
+}
+
 static void decode_hello(const struct ss_tls_event *event, uint64_t *sum)
 {
     struct ss_client_hello client;
@@ -80,6 +95,7 @@ static void decode_hello(const struct ss_tls_event *event, uint64_t *sum)
         HOLD(client.alpn[SS_ALPN_MAX - 1] == '\0' && client.session_id_bytes <= 32);
         digest(sum, &client.version, sizeof(client.version));
         digest(sum, client.sni, sizeof(client.sni));
+        read_ja4(event->message, sum);
     } else {
         is_sound = ss_server_hello_decode(event->message, &server);
         HOLD(server.alpn[SS_ALPN_MAX - 1] == '\0' && server.session_id_bytes <= 32);

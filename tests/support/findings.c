@@ -72,6 +72,17 @@ void finding_judge(struct ss_finding *finding, int64_t open_ns)
     finding->confidence = (uint8_t)opinion.confidence;
 }
 
+static struct ss_ja4 ja4_example(void)
+{
+    return (struct ss_ja4){.version = 0x0304,
+                           .has_sni = true,
+                           .alpn = {'h', '2'},
+                           .ciphers = 3,
+                           .extensions = 6,
+                           .signatures = 2,
+                           .codes = {0x1303, 0x1301, 0x1302, 0, 16, 51, 43, 13, 10, 0x0403, 0x0804}};
+}
+
 struct ss_finding finding_example(void)
 {
     static const struct {
@@ -101,7 +112,9 @@ struct ss_finding finding_example(void)
                                           .hello_seen = true,
                                           .server_hello_seen = true,
                                           .sni = "example.com",
-                                          .alpn = "h2\0http/1.1\0"};
+                                          .alpn = "h2\0http/1.1\0",
+                                          .has_ja4 = true,
+                                          .ja4 = ja4_example()};
     finding_judge(&finding, 0);
     return finding;
 }

@@ -183,7 +183,12 @@ void tls_put_client_hello(struct tls_bytes *out, const struct tls_client_recipe 
     size_t body = open_block(out, 3);
     tls_put_u16(out, recipe->legacy_version != 0 ? recipe->legacy_version : 0x0303);
     put_random_and_session(out, false, recipe->session_id_bytes);
-    tls_put_hex(out, "0004 1301 c02f  01 00"); /* cipher_suites, compression_methods */
+    size_t ciphers = open_block(out, 2);
+    tls_put_hex(out, "1301 c02f");
+    for (unsigned i = 0; i < recipe->more_ciphers; i++)
+        tls_put_u16(out, 0x0100 + i);
+    close_block(out, ciphers, 2);
+    tls_put_hex(out, "01 00"); /* compression_methods */
     if (!recipe->no_extensions)
         put_client_extensions(out, recipe);
     close_block(out, body, 3);

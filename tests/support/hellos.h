@@ -26,6 +26,7 @@ struct tls_client_recipe {
     const char *sni;
     const char *alpn[8];
     uint16_t versions[8]; /* of supported_versions, ended by 0 */
+    unsigned more_ciphers;
     size_t ticket_bytes;  /* of session_ticket: 0 leaves the extension out */
     size_t padding_bytes; /* of a padding extension (RFC 7685), to make it long */
     bool empty_ticket;    /* session_ticket without a ticket */

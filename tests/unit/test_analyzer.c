@@ -151,7 +151,7 @@ static void flag(struct tape *tape, struct connection *c, enum ss_side side, int
 /* ---- TLS bytes, made once */
 
 static struct tls_bytes hello13, hello12, hello_early, server13, server12_full, server12_resumed, retry13,
-    answer13, answer12, finished12, alert_fatal, alert13, request, early;
+    hello13_pieces, retry13_alone, answer13, answer12, finished12, alert_fatal, alert13, request, early;
 
 static void put_client(struct tls_bytes *out, struct tls_client_recipe recipe)
 {
@@ -188,6 +188,11 @@ static int make_bytes(void **state)
                                                     .alpn = {"h2"},
                                                     .versions = {0x0304, 0x0303},
                                                     .session_id_bytes = 32});
+    struct tls_bytes *message = calloc(1, sizeof(*message));
+    assert_non_null(message);
+    tls_put(message, hello13.at + 5, hello13.length - 5);
+    tls_put_records(&hello13_pieces, 22, message, 50);
+    free(message);
     put_client(&hello12, (struct tls_client_recipe){.sni = "example.com"});
     put_client(&hello_early,
                (struct tls_client_recipe){.versions = {0x0304}, .early_data = true, .pre_shared_key = true});
@@ -197,6 +202,7 @@ static int make_bytes(void **state)
     tls_put_noise_record(&server13, 23, 53); /* Finished: 4 + 32 + 1 + 16 */
     put_server(&retry13, (struct tls_server_recipe){
                              .version = 0x0304, .group = 23, .hello_retry = true, .session_id_bytes = 32});
+    retry13_alone = retry13;
     tls_put_hex(&retry13, "14 0303 0001 01");
     put_server(&server12_full, (struct tls_server_recipe){.cipher = 0xc02f});
     put_done(&server12_full);
@@ -472,6 +478,8 @@ static void a_tls13_handshake_gives_its_marks_and_what_its_hellos_said(void **st
     assert_int_equal(finding->tls.group, 29);
     assert_string_equal(finding->tls.sni, "example.com");
     assert_string_equal(finding->tls.alpn, "h2");
+    assert_true(finding->tls.has_ja4 && finding->tls.ja4.has_sni);
+    assert_int_equal(finding->tls.ja4.ciphers, 2);
     assert_false(finding->tls.resumed || finding->tls.hello_retry || finding->tls.early_data ||
                  finding->still_open);
     assert_true(finding->is_tls && finding->tls.hello_seen && finding->tls.server_hello_seen);
@@ -489,15 +497,63 @@ static void a_tls13_handshake_gives_its_marks_and_what_its_hellos_said(void **st
     assert_int_equal(counters->received_packets, 9);
     assert_int_equal(counters->analyzed_packets, 9);
     assert_int_equal(counters->handshakes, 1);
-    assert_int_equal(counters->outcomes[SS_OUTCOME_COMPLETE], 1);
-    assert_int_equal(counters->verdicts[SS_VERDICT_NONE], 1);
-    assert_int_equal(counters->resumed + counters->flagged + counters->silent, 0);
+    assert_int_equal(counters->outcomes[0][SS_OUTCOME_COMPLETE], 1);
+    assert_int_equal(counters->verdicts[0][SS_VERDICT_NONE], 1);
+    assert_int_equal(counters->resumed + counters->flagged[0] + counters->silent, 0);
     assert_int_equal(ss_analyzer_phases(played->analyzer, false)[SS_PHASE_COUNT].count, 1);
     assert_int_equal(ss_analyzer_phases(played->analyzer, false)[SS_PHASE_COUNT].max_ns, US(50000));
     assert_int_equal(ss_analyzer_phases(played->analyzer, true)[SS_PHASE_COUNT].count, 0);
     assert_int_equal(count_news(played, SS_NEWS_ENDED), 1);
     close_player(played);
     free_tape(tape);
+}
+
+static void a_hello_of_too_many_numbers_for_a_ja4_has_none_and_is_counted(void **state)
+{
+    (void)state;
+    for (unsigned many = 0; many < 2; many++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        struct tls_bytes *hello = calloc(1, sizeof(*hello));
+
+        assert_non_null(hello);
+        put_client(hello, (struct tls_client_recipe){.more_ciphers = many ? SS_JA4_CODES : 100});
+        open_tcp(tape, &c, 0);
+        data(tape, &c, SS_CLIENT, 20100, hello);
+        data(tape, &c, SS_SERVER, 21000, &server12_full);
+        struct played *played = play(tape);
+        assert_int_equal(only_one(played)->tls.has_ja4, !many);
+        assert_true(only_one(played)->tls.hello_seen);
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->ja4_left_out, many);
+        close_player(played);
+        free(hello);
+        free_tape(tape);
+    }
+}
+
+static void a_hello_with_an_encrypted_one_inside_names_the_outer_server(void **state)
+{
+    (void)state;
+    for (unsigned offered = 0; offered < 2; offered++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        struct tls_bytes *hello = calloc(1, sizeof(*hello));
+
+        assert_non_null(hello);
+        put_client(hello, (struct tls_client_recipe){.sni = "outer.example",
+                                                     .versions = {0x0304},
+                                                     .encrypted_client_hello = offered});
+        open_tcp(tape, &c, 0);
+        data(tape, &c, SS_CLIENT, 20500, hello);
+        data(tape, &c, SS_SERVER, 21700, &server13);
+        data(tape, &c, SS_CLIENT, 50000, &answer13);
+        struct played *played = play(tape);
+        assert_string_equal(only_one(played)->tls.sni, "outer.example");
+        assert_int_equal(only_one(played)->tls.ech, offered);
+        close_player(played);
+        free(hello);
+        free_tape(tape);
+    }
 }
 
 static void a_tls12_handshake_ends_with_the_servers_change_of_cipher(void **state)
@@ -536,12 +592,14 @@ static void a_resumed_tls12_handshake_ends_with_the_client(void **state)
     (void)state;
     struct tape *tape = new_tape();
     struct connection c = connection_of(51234);
+    struct ss_analyzer_config config = plain_config();
 
+    config.slow.handshake_ns = 40 * SS_NS_PER_MS;
     open_tcp(tape, &c, 0);
     data(tape, &c, SS_CLIENT, 20100, &hello12);
     data(tape, &c, SS_SERVER, 21000, &server12_resumed);
     data(tape, &c, SS_CLIENT, 45000, &finished12);
-    struct played *played = play(tape);
+    struct played *played = play_with(tape, config, 1);
     const struct ss_finding *finding = only_one(played);
     CHECK_MARKS(finding, {{SS_MARK_SYN, 0},
                           {SS_MARK_SYN_ACK, 40},
@@ -557,6 +615,12 @@ static void a_resumed_tls12_handshake_ends_with_the_client(void **state)
     assert_true(finding->tls.resumed);
     assert_int_equal(ss_analyzer_counters(played->analyzer)->resumed, 1);
     assert_int_equal(ss_analyzer_phases(played->analyzer, true)[SS_PHASE_COUNT].count, 1);
+    assert_int_equal(ss_analyzer_phases(played->analyzer, false)[SS_PHASE_COUNT].count, 0);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->flagged[true], 1);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->flagged[false], 0);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->outcomes[true][SS_OUTCOME_COMPLETE], 1);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->outcomes[false][SS_OUTCOME_COMPLETE], 0);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->verdicts[true][SS_VERDICT_CLIENT_PATH], 1);
     close_player(played);
     free_tape(tape);
 }
@@ -856,26 +920,60 @@ static void put_after(struct tape *tape, struct connection *c, const struct tls_
     ack(tape, c, SS_SERVER, 50020);
 }
 
+#define V2 "0d0a0d0a000d0a515549540a "
+
 static void a_proxy_protocol_header_in_any_pieces_gives_its_addresses_and_no_mark(void **state)
 {
     (void)state;
-    static struct tls_bytes before;
-    char text[SS_ENDPOINT_TEXT_MAX];
+    static const struct {
+        const char *about, *text, *hex; /* one of the two */
+        const char *client, *server;    /* NULL: it names none */
+    } rows[] = {
+        {"version 1", "PROXY TCP4 203.0.113.9 198.51.100.1 40112 443\r\n", NULL, "203.0.113.9:40112",
+         "198.51.100.1:443"},
+        {"version 1, IPv4 as IPv6", "PROXY TCP6 ::ffff:203.0.113.9 ::ffff:c633:6401 40112 443\r\n", NULL,
+         "203.0.113.9:40112", "198.51.100.1:443"},
+        {"version 1, unknown", "PROXY UNKNOWN\r\n", NULL, NULL, NULL},
+        {"version 1, unknown, with addresses all the same",
+         "PROXY UNKNOWN 2001:db8::7 2001:db8::1 40112 443\r\n", NULL, NULL, NULL},
+        {"version 2", NULL, V2 "21 11 000c cb007109 c6336401 9cb0 01bb", "203.0.113.9:40112",
+         "198.51.100.1:443"},
+        {"version 2 with extensions, one of which looks like TLS", NULL,
+         V2 "21 11 001a cb007109 c6336401 9cb0 01bb  02 000b 1603010200010001fc0303", "203.0.113.9:40112",
+         "198.51.100.1:443"},
+        {"version 2, IPv4 as IPv6", NULL,
+         V2 "21 21 0024 00000000000000000000ffffcb007109 00000000000000000000ffffc6336401 9cb0 01bb",
+         "203.0.113.9:40112", "198.51.100.1:443"},
+        {"version 2, the balancer's own", NULL, V2 "20 00 0000", NULL, NULL},
+        {"version 2, the balancer's own, with addresses all the same", NULL,
+         V2 "20 11 000c cb007109 c6336401 9cb0 01bb", NULL, NULL},
+        {"version 2, of an unknown family", NULL, V2 "21 00 0004 04 0001 00", NULL, NULL},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        static struct tls_bytes before;
+        char text[SS_ENDPOINT_TEXT_MAX];
 
-    before = (struct tls_bytes){0};
-    tls_put(&before, "PROXY TCP4 203.0.113.9 198.51.100.1 40112 443\r\n", 47);
-    for (size_t cut = 0; cut <= before.length; cut++) {
-        struct tape *tape = new_tape();
-        struct connection c = connection_of(51234);
-        put_after(tape, &c, &before, cut);
-        struct played *played = play(tape);
-        const struct ss_finding *finding = only_one(played);
-        CHECK_MARKS(finding, TLS13_MARKS);
-        assert_true(finding->has_proxied);
-        assert_string_equal(ss_endpoint_format(&finding->proxied_client, text), "203.0.113.9:40112");
-        assert_string_equal(ss_endpoint_format(&finding->proxied_server, text), "198.51.100.1:443");
-        close_player(played);
-        free_tape(tape);
+        print_message("%s\n", rows[i].about);
+        before = (struct tls_bytes){0};
+        if (rows[i].text != NULL)
+            tls_put(&before, rows[i].text, strlen(rows[i].text));
+        else
+            tls_put_hex(&before, rows[i].hex);
+        for (size_t cut = 0; cut <= before.length; cut++) {
+            struct tape *tape = new_tape();
+            struct connection c = connection_of(51234);
+            put_after(tape, &c, &before, cut);
+            struct played *played = play(tape);
+            const struct ss_finding *finding = only_one(played);
+            CHECK_MARKS(finding, TLS13_MARKS);
+            assert_int_equal(finding->has_proxied, rows[i].client != NULL);
+            if (rows[i].client != NULL) {
+                assert_string_equal(ss_endpoint_format(&finding->proxied_client, text), rows[i].client);
+                assert_string_equal(ss_endpoint_format(&finding->proxied_server, text), rows[i].server);
+            }
+            close_player(played);
+            free_tape(tape);
+        }
     }
 }
 
@@ -898,36 +996,190 @@ static void a_long_proxy_protocol_header_is_passed_over(void **state)
     free_tape(tape);
 }
 
-static void put_text(struct tape *tape, struct connection *c, enum ss_side side, int64_t us, const char *said)
+static void put_bytes(struct tape *tape, struct connection *c, enum ss_side side, int64_t us,
+                      const char *bytes, size_t length)
 {
-    static struct tls_bytes text;
+    static struct tls_bytes said;
 
-    text = (struct tls_bytes){0};
-    tls_put(&text, said, strlen(said));
-    data(tape, c, side, us, &text);
+    said = (struct tls_bytes){0};
+    tls_put(&said, bytes, length);
+    data(tape, c, side, us, &said);
 }
 
-static void a_talk_before_tls_is_passed_over_and_the_clock_starts_at_the_hello(void **state)
+static void put_text(struct tape *tape, struct connection *c, enum ss_side side, int64_t us, const char *said)
+{
+    put_bytes(tape, c, side, us, said, strlen(said));
+}
+
+/* What is said before TLS: each line by the one whose letter it begins with. */
+struct talk {
+    const char *about;
+    struct {
+        const char *bytes;
+        size_t length;
+    } lines[8];
+};
+
+#define SAID(text)                                                                                           \
+    {                                                                                                        \
+        text, sizeof(text) - 1                                                                               \
+    }
+
+static const struct talk TALKS[] = {
+    {"SMTP",
+     {SAID("S220 mail.example ESMTP\r\n"), SAID("CEHLO client.example\r\n"), SAID("S250 STARTTLS\r\n"),
+      SAID("CSTARTTLS\r\n"), SAID("S220 go ahead\r\n")}},
+    {"IMAP", {SAID("S* OK IMAP4rev2\r\n"), SAID("Ca STARTTLS\r\n"), SAID("Sa OK begin\r\n")}},
+    {"POP3", {SAID("S+OK POP3\r\n"), SAID("CSTLS\r\n"), SAID("S+OK begin\r\n")}},
+    {"FTP", {SAID("S220-Hello\r\n220 here\r\n"), SAID("CAUTH TLS\r\n"), SAID("S234 begin\r\n")}},
+    {"LDAP",
+     {SAID("C\x30\x1d\x02\x01\x01\x77\x18\x80\x16"
+           "1.3.6.1.4.1.1466.20037"),
+      SAID("S\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\0\x04\0\x04\0")}},
+    {"XMPP",
+     {SAID("C<?xml version='1.0'?><stream:stream to='a.example'>"), SAID("S<stream:stream><stream:features>"),
+      SAID("C<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"), SAID("S<proceed/>")}},
+    {"PostgreSQL", {SAID("C\0\0\0\x08\x04\xd2\x16\x2f"), SAID("SS")}},
+    {"PostgreSQL that would rather have Kerberos",
+     {SAID("C\0\0\0\x08\x04\xd2\x16\x30"), SAID("SN"), SAID("C\0\0\0\x08\x04\xd2\x16\x2f"), SAID("SS")}},
+    {"MySQL, whose client speaks last",
+     {SAID("S\x4a\0\0\0\x0a"
+           "8.0.30"),
+      SAID("C\x20\0\0\x01\x85\xae\xff\x19")}},
+    {"HTTP CONNECT",
+     {SAID("CCONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n"),
+      SAID("SHTTP/1.1 200 Connection established\r\n\r\n")}},
+    {"SOCKS 5",
+     {SAID("C\x05\x01\0"), SAID("S\x05\0"), SAID("C\x05\x01\0\x01\xc0\0\x02\x01\x01\xbb"),
+      SAID("S\x05\0\0\x01\0\0\0\0\0\0")}},
+};
+
+/* 10 ms a line, the first at us; when the next would come. */
+static int64_t put_talk(struct tape *tape, struct connection *c, int64_t us, const struct talk *talk)
+{
+    for (unsigned i = 0; i < ROWS(talk->lines) && talk->lines[i].bytes != NULL; i++, us += 10000)
+        put_bytes(tape, c, *talk->lines[i].bytes == 'C' ? SS_CLIENT : SS_SERVER, us, talk->lines[i].bytes + 1,
+                  talk->lines[i].length - 1);
+    return us;
+}
+
+/* From its hello at us on. */
+static void put_tls13_after(struct tape *tape, struct connection *c, int64_t us)
+{
+    data(tape, c, SS_CLIENT, us, &hello13);
+    ack(tape, c, SS_SERVER, us + 30);
+    data(tape, c, SS_SERVER, us + 1200, &server13);
+    ack(tape, c, SS_CLIENT, us + 21300);
+    data(tape, c, SS_CLIENT, us + 29500, &answer13);
+}
+
+static void a_talk_before_tls_is_a_phase_of_its_own_and_the_clock_starts_at_the_hello(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(TALKS); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        struct ss_analyzer_config config = plain_config();
+
+        print_message("%s\n", TALKS[i].about);
+        config.slow.handshake_ns = 51 * SS_NS_PER_MS;
+        open_tcp(tape, &c, 0);
+        int64_t end = put_talk(tape, &c, 30000, &TALKS[i]), hello = end + 5000;
+        put_tls13_after(tape, &c, hello);
+        struct played *played = play_with(tape, config, 1);
+        const struct ss_finding *finding = only_one(played);
+        const struct ss_judgement *judged = &finding->judged;
+        bool is_talk = end > 30000;
+        assert_int_equal(finding->mark_ns[SS_MARK_TALK], is_talk ? US(end - 10000) : SS_MARK_UNSEEN);
+        assert_int_equal(judged->phase_ns[SS_PHASE_TALK], is_talk ? US(end - 30000) : SS_MARK_UNSEEN);
+        assert_int_equal(judged->phase_ns[SS_PHASE_HELLO_WAIT], US(15000));
+        assert_int_equal(judged->share_ns[SS_SHARE_IDLE], US(hello - 20000));
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(hello));
+        assert_int_equal(finding->mark_ns[SS_MARK_SERVER_HELLO], US(hello + 1200));
+        assert_int_equal(judged->duration_ns, US(hello + 29500));
+        assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+        assert_int_equal(finding->flags, 0);
+        assert_false(finding->has_proxied);
+        assert_int_equal(refused(played, SS_REFUSED_NOT_TLS), 0);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void a_talk_may_follow_a_proxy_protocol_header(void **state)
 {
     (void)state;
     struct tape *tape = new_tape();
     struct connection c = connection_of(51234);
 
     open_tcp(tape, &c, 0);
-    put_text(tape, &c, SS_SERVER, 20100, "220 mail.example ESMTP\r\n");
-    put_text(tape, &c, SS_CLIENT, 20200, "EHLO client.example\r\n");
-    put_text(tape, &c, SS_SERVER, 20300, "250 STARTTLS\r\n");
-    put_text(tape, &c, SS_CLIENT, 20400, "STARTTLS\r\n");
-    put_text(tape, &c, SS_SERVER, 20450, "220 go ahead\r\n");
-    data(tape, &c, SS_CLIENT, 20500, &hello13);
-    ack(tape, &c, SS_SERVER, 20530);
-    data(tape, &c, SS_SERVER, 21700, &server13);
-    ack(tape, &c, SS_CLIENT, 41800);
-    data(tape, &c, SS_CLIENT, 50000, &answer13);
+    put_text(tape, &c, SS_CLIENT, 25000, "PROXY TCP4 203.0.113.9 198.51.100.1 40112 25\r\n");
+    int64_t end = put_talk(tape, &c, 30000, &TALKS[0]);
+    put_tls13_after(tape, &c, end);
     struct played *played = play(tape);
-    CHECK_MARKS(only_one(played), TLS13_MARKS);
-    assert_false(only_one(played)->has_proxied);
-    assert_int_equal(refused(played, SS_REFUSED_NOT_TLS), 0);
+    assert_true(only_one(played)->has_proxied);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_TALK], US(end - 10000));
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* The mirror shows the talk's last line after the hello that answers it. */
+static void the_end_of_a_talk_is_where_it_was_and_not_where_it_is_shown(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    int64_t end = put_talk(tape, &c, 30000, &TALKS[0]);
+    put_tls13_after(tape, &c, end);
+    swap(tape, 7, 8); /* "220 go ahead", and the hello */
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_TALK], US(end - 10000));
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_HELLO], US(end + 1200));
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_talk_that_goes_on_in_the_segment_of_the_hello_ends_there(void **state)
+{
+    (void)state;
+    static struct tls_bytes first;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    first = (struct tls_bytes){0};
+    tls_put_hex(&first, "00000008 04d2162f");
+    tls_put(&first, hello13.at, hello13.length);
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 30000, &first);
+    data(tape, &c, SS_SERVER, 31000, &server13);
+    data(tape, &c, SS_CLIENT, 52000, &answer13);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_TALK], US(30000));
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(30000));
+    close_player(played);
+    free_tape(tape);
+}
+
+static void what_was_lost_in_a_talk_is_no_loss_of_the_handshake(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    int64_t end = put_talk(tape, &c, 30000, &TALKS[0]) + 400000;
+    c.sent[SS_SERVER] -= (uint32_t)strlen("220 go ahead\r\n");
+    put_text(tape, &c, SS_SERVER, end - 10000, "220 go ahead\r\n"); /* again: nobody had acknowledged it */
+    put_tls13_after(tape, &c, end);
+    struct played *played = play(tape);
+    const struct ss_finding *finding = only_one(played);
+    assert_int_equal(finding->server_retransmits, 1);
+    assert_int_equal(finding->judged.share_ns[SS_SHARE_LOSS], 0);
+    assert_int_equal(finding->judged.share_ns[SS_SHARE_IDLE], US(end - 20000));
     close_player(played);
     free_tape(tape);
 }
@@ -947,6 +1199,383 @@ static void a_talk_that_never_ends_is_not_tls(void **state)
     assert_true(refused(played, SS_REFUSED_NOT_TLS) > 0);
     close_player(played);
     free_tape(tape);
+}
+
+/* ---- TLS as it is */
+
+/* What one side sends, and when: hexadecimal, or bytes made before; some of each row is there. */
+struct step {
+    int64_t us;
+    enum ss_side side;
+    const char *hex;
+    const struct tls_bytes *bytes;
+    size_t from, to; /* of the bytes; to 0: all */
+};
+
+#define STEPS 10
+
+/* Through TCP's own handshake and these steps. */
+static struct played *play_steps(const struct step steps[STEPS])
+{
+    static struct tls_bytes made;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    for (unsigned i = 0; i < STEPS && steps[i].us > 0; i++) {
+        made = (struct tls_bytes){0};
+        if (steps[i].hex != NULL)
+            tls_put_hex(&made, steps[i].hex);
+        if (steps[i].bytes != NULL)
+            tls_put(&made, steps[i].bytes->at + steps[i].from,
+                    (steps[i].to > 0 ? steps[i].to : steps[i].bytes->length) - steps[i].from);
+        data(tape, &c, steps[i].side, steps[i].us, &made);
+    }
+    struct played *played = play(tape);
+    free_tape(tape);
+    return played;
+}
+
+#define CCS "14 0303 0001 01 "
+
+static void a_hello_framed_as_in_sslv2_begins_a_handshake(void **state)
+{
+    (void)state;
+    static struct tls_bytes hello;
+    hello = (struct tls_bytes){0};
+    tls_put_sslv2_hello(&hello, 0x0301, 20, 0);
+    struct played *played = play_steps((struct step[STEPS]){{20100, SS_CLIENT, .bytes = &hello, .to = 30},
+                                                            {20200, SS_CLIENT, .bytes = &hello, .from = 30},
+                                                            {21000, SS_SERVER, .bytes = &server12_full},
+                                                            {45000, SS_CLIENT, .bytes = &answer12},
+                                                            {46000, SS_SERVER, .bytes = &finished12}});
+    const struct ss_finding *finding = only_one(played);
+    assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(20100));
+    assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO], US(20200));
+    assert_int_equal(finding->mark_ns[SS_MARK_SERVER_FINISHED], US(46000));
+    assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+    assert_true(finding->tls.hello_seen);
+    assert_false(finding->tls.has_ja4);
+    close_player(played);
+}
+
+/* SSLv2 itself: the server answers in its own format, and nothing of it is known. */
+static void a_handshake_of_sslv2_itself_is_one_that_is_not_understood(void **state)
+{
+    (void)state;
+    static struct tls_bytes hello;
+    hello = (struct tls_bytes){0};
+    tls_put_sslv2_hello(&hello, 0x0002, 20, 0);
+    struct played *played = play_steps((struct step[STEPS]){
+        {20100, SS_CLIENT, .bytes = &hello}, {21000, SS_SERVER, .hex = "8408 04 00 01 0002 03e7 0003 0010"}});
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_UNFINISHED);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_CLIENT_HELLO], US(20100));
+    assert_int_equal(only_one(played)->tls.version, 0);
+    close_player(played);
+}
+
+static void an_alert_ends_a_handshake_by_its_level_or_in_tls13_by_its_meaning(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        struct step steps[STEPS];
+        enum ss_outcome outcome;
+        uint8_t alert;
+    } rows[] = {
+        {"the server does not know the name, and goes on",
+         {{20100, SS_CLIENT, .bytes = &hello12},
+          {20900, SS_SERVER, .hex = "15 0303 0002 01 70"},
+          {21000, SS_SERVER, .bytes = &server12_full},
+          {45000, SS_CLIENT, .bytes = &answer12},
+          {46000, SS_SERVER, .bytes = &finished12}},
+         SS_OUTCOME_COMPLETE,
+         0},
+        {"the client has no certificate (SSL 3), and goes on",
+         {{20100, SS_CLIENT, .bytes = &hello12},
+          {21000, SS_SERVER, .bytes = &server12_full},
+          {44000, SS_CLIENT, .hex = "15 0300 0002 01 29"},
+          {45000, SS_CLIENT, .bytes = &answer12},
+          {46000, SS_SERVER, .bytes = &finished12}},
+         SS_OUTCOME_COMPLETE,
+         0},
+        {"TLS 1.2: the client rejects the certificate",
+         {{20100, SS_CLIENT, .bytes = &hello12},
+          {21000, SS_SERVER, .bytes = &server12_full},
+          {45000, SS_CLIENT, .hex = "15 0303 0002 02 30"}},
+         SS_OUTCOME_ALERT,
+         48},
+        {"TLS 1.3: the client rejects the certificate at the level of a warning",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &server13},
+          {45000, SS_CLIENT, .hex = "15 0303 0002 01 30"}},
+         SS_OUTCOME_ALERT,
+         48},
+        {"TLS 1.3: user_canceled and close_notify end nothing by themselves, whatever their level",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &server13},
+          {44000, SS_CLIENT, .hex = "15 0303 0002 02 5a"},
+          {44500, SS_CLIENT, .hex = "15 0303 0002 02 00"},
+          {45000, SS_CLIENT, .bytes = &answer13}},
+         SS_OUTCOME_COMPLETE,
+         0},
+        {"TLS 1.3: the client rejects the certificate with an encrypted alert",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &server13},
+          {45000, SS_CLIENT, .bytes = &alert13}},
+         SS_OUTCOME_CLIENT_REJECTED,
+         0},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        print_message("%s\n", rows[i].about);
+        struct played *played = play_steps(rows[i].steps);
+        assert_int_equal(only_one(played)->outcome, rows[i].outcome);
+        assert_int_equal(only_one(played)->alert, rows[i].alert);
+        close_player(played);
+    }
+}
+
+/* The compatibility ChangeCipherSpec may stand anywhere (RFC 8446 appendix D.4). */
+static void the_hello_after_a_retry_is_found_wherever_a_change_of_cipher_stands(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        struct step steps[STEPS];
+    } rows[] = {
+        {"nowhere",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &retry13_alone},
+          {41000, SS_CLIENT, .bytes = &hello13},
+          {42000, SS_SERVER, .bytes = &server13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
+        {"before it",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &retry13},
+          {41000, SS_CLIENT, .hex = CCS, .bytes = &hello13},
+          {42000, SS_SERVER, .bytes = &server13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
+        {"after it",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &retry13},
+          {41000, SS_CLIENT, .bytes = &hello13},
+          {41500, SS_CLIENT, .hex = CCS},
+          {42000, SS_SERVER, .bytes = &server13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
+        {"between its fragments",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &retry13},
+          {40000, SS_CLIENT, .bytes = &hello13_pieces, .to = 55},
+          {40500, SS_CLIENT, .hex = CCS},
+          {41000, SS_CLIENT, .bytes = &hello13_pieces, .from = 55},
+          {42000, SS_SERVER, .bytes = &server13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
+        {"before early data that the retry refuses",
+         {{20100, SS_CLIENT, .bytes = &hello_early},
+          {20200, SS_CLIENT, .hex = CCS, .bytes = &early},
+          {20300, SS_CLIENT, .bytes = &early},
+          {21000, SS_SERVER, .bytes = &retry13},
+          {41000, SS_CLIENT, .bytes = &hello13},
+          {42000, SS_SERVER, .bytes = &server13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
+        {"before it, and the mirror shows the retry after it",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {41000, SS_CLIENT, .hex = CCS, .bytes = &hello13},
+          {41001, SS_SERVER, .bytes = &retry13},
+          {42000, SS_SERVER, .bytes = &server13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        print_message("%s\n", rows[i].about);
+        struct played *played = play_steps(rows[i].steps);
+        const struct ss_finding *finding = only_one(played);
+        assert_true(finding->tls.hello_retry);
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO], US(20100));
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO_2], US(41000));
+        assert_int_equal(finding->mark_ns[SS_MARK_SERVER_HELLO], US(42000));
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_FINISHED], US(63000));
+        assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+        close_player(played);
+    }
+}
+
+static void what_a_handshake_resumes_is_told_by_what_its_server_sends(void **state)
+{
+    (void)state;
+    static struct tls_bytes renewed, psk, hello_ticket;
+    static const struct {
+        const char *about;
+        struct step steps[STEPS];
+        bool resumed;
+    } rows[] = {
+        {"TLS 1.2, full, with a ticket at its end",
+         {{20100, SS_CLIENT, .bytes = &hello12},
+          {21000, SS_SERVER, .bytes = &server12_full},
+          {45000, SS_CLIENT, .bytes = &answer12},
+          {46000, SS_SERVER, .hex = "16 0303 0008 04 000004 00000000", .bytes = &finished12}},
+         false},
+        {"TLS 1.2: a ticket was offered, and refused",
+         {{20100, SS_CLIENT, .bytes = &hello_ticket},
+          {21000, SS_SERVER, .bytes = &server12_full},
+          {45000, SS_CLIENT, .bytes = &answer12},
+          {46000, SS_SERVER, .bytes = &finished12}},
+         false},
+        {"TLS 1.2, by session id",
+         {{20100, SS_CLIENT, .bytes = &hello12},
+          {21000, SS_SERVER, .bytes = &server12_resumed},
+          {45000, SS_CLIENT, .bytes = &finished12}},
+         true},
+        {"TLS 1.2, by ticket, which is renewed",
+         {{20100, SS_CLIENT, .bytes = &hello_ticket},
+          {21000, SS_SERVER, .bytes = &renewed},
+          {45000, SS_CLIENT, .bytes = &finished12}},
+         true},
+        {"TLS 1.3: a key was offered, and refused",
+         {{20100, SS_CLIENT, .bytes = &hello_early},
+          {21000, SS_SERVER, .bytes = &server13},
+          {45000, SS_CLIENT, .bytes = &answer13}},
+         false},
+        {"TLS 1.3, by pre-shared key",
+         {{20100, SS_CLIENT, .bytes = &hello_early},
+          {21000, SS_SERVER, .bytes = &psk},
+          {45000, SS_CLIENT, .bytes = &answer13}},
+         true},
+    };
+    renewed = psk = hello_ticket = (struct tls_bytes){0};
+    put_client(&hello_ticket, (struct tls_client_recipe){.ticket_bytes = 180, .session_id_bytes = 32});
+    put_server(&renewed, (struct tls_server_recipe){.cipher = 0xc02f, .session_id_bytes = 32});
+    tls_put_hex(&renewed, "16 0303 0008 04 000004 00000000  14 0303 0001 01");
+    tls_put_noise_record(&renewed, 22, 40);
+    put_server(&psk, (struct tls_server_recipe){.version = 0x0304, .group = 29, .pre_shared_key = true});
+    tls_put_noise_record(&psk, 23, 40);
+    tls_put_noise_record(&psk, 23, 53);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        print_message("%s\n", rows[i].about);
+        struct played *played = play_steps(rows[i].steps);
+        assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+        assert_int_equal(only_one(played)->tls.resumed, rows[i].resumed);
+        assert_int_equal(ss_analyzer_phases(played->analyzer, rows[i].resumed)[SS_PHASE_COUNT].count, 1);
+        assert_int_equal(ss_analyzer_phases(played->analyzer, !rows[i].resumed)[SS_PHASE_COUNT].count, 0);
+        close_player(played);
+    }
+}
+
+/* Its certificate comes before the Finished, in TLS 1.3 in records of its own: the mark is the first's. */
+static void a_clients_certificate_is_part_of_its_answer(void **state)
+{
+    (void)state;
+    static struct tls_bytes certificate12, certificate13;
+    static struct step rows[2][STEPS] = {{{20100, SS_CLIENT, .bytes = &hello12},
+                                          {21000, SS_SERVER, .bytes = &server12_full},
+                                          {44000, SS_CLIENT, .bytes = &certificate12},
+                                          {45000, SS_CLIENT, .bytes = &answer12},
+                                          {46000, SS_SERVER, .bytes = &finished12}},
+                                         {{20100, SS_CLIENT, .bytes = &hello13},
+                                          {21000, SS_SERVER, .bytes = &server13},
+                                          {45000, SS_CLIENT, .hex = CCS, .bytes = &certificate13},
+                                          {46000, SS_CLIENT, .bytes = &answer13}}};
+    certificate12 = certificate13 = (struct tls_bytes){0};
+    struct tls_bytes *message = calloc(1, sizeof(*message));
+    assert_non_null(message);
+    tls_put_message(message, 11, 1200);
+    tls_put_records(&certificate12, 22, message, 16384);
+    tls_put_noise_record(&certificate13, 23, 1300);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct played *played = play_steps(rows[i]);
+        assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+        assert_int_equal(only_one(played)->mark_ns[SS_MARK_CLIENT_FINISHED], US(45000));
+        assert_int_equal(only_one(played)->mark_ns[SS_MARK_FLIGHT_ACK], US(i == 0 ? 44000 : 45000));
+        close_player(played);
+    }
+    free(message);
+}
+
+static void messages_after_the_handshake_are_no_handshake(void **state)
+{
+    (void)state;
+    static struct step rows[2][STEPS] = {
+        /* a renegotiation: the server asks, the client says hello; and one in the clear, which none may */
+        {{20100, SS_CLIENT, .bytes = &hello12},
+         {21000, SS_SERVER, .bytes = &server12_full},
+         {45000, SS_CLIENT, .bytes = &answer12},
+         {46000, SS_SERVER, .bytes = &finished12},
+         {90000, SS_SERVER, .hex = "16 0303 0006 eeeeeeeeeeee"},
+         {91000, SS_CLIENT, .hex = "16 0303 0006 eeeeeeeeeeee"},
+         {92000, SS_CLIENT, .bytes = &hello12},
+         {93000, SS_SERVER, .bytes = &server12_full}},
+        /* tickets, a change of keys, a certificate asked for later */
+        {{20100, SS_CLIENT, .bytes = &hello13},
+         {21000, SS_SERVER, .bytes = &server13},
+         {45000, SS_CLIENT, .bytes = &answer13},
+         {46000, SS_SERVER, .bytes = &early},
+         {90000, SS_SERVER, .bytes = &request},
+         {91000, SS_CLIENT, .bytes = &early},
+         {92000, SS_CLIENT, .bytes = &hello13}}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct played *played = play_steps(rows[i]);
+        assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+        assert_true(only_one(played)->judged.duration_ns <= US(46000));
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->handshakes, 1);
+        assert_int_equal(refused(played, SS_REFUSED_NOT_TLS), 0);
+        close_player(played);
+    }
+}
+
+/* server12_full as one record, its messages and its segments cut elsewhere. */
+static void a_flight_in_one_record_is_its_messages_wherever_its_segments_are_cut(void **state)
+{
+    (void)state;
+    static struct tls_bytes messages, flight;
+    messages = flight = (struct tls_bytes){0};
+    tls_put_server_hello(&messages, &(struct tls_server_recipe){.cipher = 0xc02f});
+    size_t hello_end = 5 + messages.length;
+    tls_put_message(&messages, 11, 700);
+    tls_put_message(&messages, 14, 0);
+    tls_put_records(&flight, 22, &messages, 16384);
+    for (size_t cut = 1; cut < flight.length; cut += cut < 100 ? 1 : 23) {
+        struct played *played =
+            play_steps((struct step[STEPS]){{20100, SS_CLIENT, .bytes = &hello12},
+                                            {21000, SS_SERVER, .bytes = &flight, .to = cut},
+                                            {22000, SS_SERVER, .bytes = &flight, .from = cut},
+                                            {45000, SS_CLIENT, .bytes = &answer12},
+                                            {46000, SS_SERVER, .bytes = &finished12}});
+        const struct ss_finding *finding = only_one(played);
+        assert_int_equal(finding->mark_ns[SS_MARK_SERVER_HELLO], US(cut < hello_end ? 22000 : 21000));
+        assert_int_equal(finding->mark_ns[SS_MARK_SERVER_FLIGHT], US(22000));
+        assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+        close_player(played);
+    }
+}
+
+static void what_begins_like_tls_and_goes_on_otherwise_is_not_tls(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        struct step steps[STEPS];
+        bool is_tls;
+    } rows[] = {
+        {"a record behind which no record comes",
+         {{20100, SS_CLIENT, .hex = "16 0301 0006 01 0000ff aabb"}, {20200, SS_CLIENT, .hex = "deadbeef"}},
+         false},
+        {"a client that sends a server's hello",
+         {{20100, SS_CLIENT, .hex = "16 0301 0004 02 000000"}},
+         false},
+        {"a client that asks for a hello", {{20100, SS_CLIENT, .hex = "16 0301 0004 00 000000"}}, false},
+        {"a hello behind which no record comes",
+         {{20100, SS_CLIENT, .bytes = &hello12}, {20200, SS_CLIENT, .hex = "deadbeef"}},
+         true},
+        {"a server that answers a hello with something else",
+         {{20100, SS_CLIENT, .bytes = &hello12}, {21000, SS_SERVER, .hex = "485454502f312e31"}},
+         true},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        print_message("%s\n", rows[i].about);
+        struct played *played = play_steps(rows[i].steps);
+        assert_int_equal(count_news(played, SS_NEWS_JUDGED), rows[i].is_tls);
+        assert_int_equal(refused(played, SS_REFUSED_NOT_TLS) > 0, !rows[i].is_tls);
+        close_player(played);
+    }
 }
 
 /* ---- loss */
@@ -972,7 +1601,7 @@ static void a_syn_sent_again_is_loss(void **state)
     assert_int_equal(finding->confidence, SS_CONFIDENCE_HIGH);
     assert_int_equal(finding->client_retransmits, 2);
     assert_int_equal(finding->lost.tap_to_server, 2);
-    assert_int_equal(ss_analyzer_counters(played->analyzer)->flagged, 1);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->flagged[0], 1);
     close_player(played);
     free_tape(tape);
 }
@@ -1079,7 +1708,7 @@ static void each_way_to_end_has_its_outcome(void **state)
         print_message("%s\n", ss_outcome_name(rows[i].outcome));
         assert_int_equal(finding->outcome, rows[i].outcome);
         assert_int_equal(finding->alert, rows[i].outcome == SS_OUTCOME_ALERT ? 40 : 0);
-        assert_int_equal(ss_analyzer_counters(played->analyzer)->outcomes[rows[i].outcome], 1);
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->outcomes[0][rows[i].outcome], 1);
         bool is_complete = rows[i].outcome == SS_OUTCOME_COMPLETE;
         bool ends_with_segment = rows[i].side == SS_CLIENT; /* which acknowledges the flight, but for a RST */
         int64_t last_us = ends_with_segment && rows[i].flags != SS_TCP_RST ? 91000 : 21000;
@@ -2099,6 +2728,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tls13_handshake_gives_its_marks_and_what_its_hellos_said),
+        cmocka_unit_test(a_hello_of_too_many_numbers_for_a_ja4_has_none_and_is_counted),
+        cmocka_unit_test(a_hello_with_an_encrypted_one_inside_names_the_outer_server),
         cmocka_unit_test(a_tls12_handshake_ends_with_the_servers_change_of_cipher),
         cmocka_unit_test(a_resumed_tls12_handshake_ends_with_the_client),
         cmocka_unit_test(a_hello_retry_makes_marks_of_its_own),
@@ -2114,8 +2745,21 @@ int main(void)
         cmocka_unit_test(the_clock_error_is_that_of_the_latest_stamped_packet_even_after_the_handshake),
         cmocka_unit_test(a_proxy_protocol_header_in_any_pieces_gives_its_addresses_and_no_mark),
         cmocka_unit_test(a_long_proxy_protocol_header_is_passed_over),
-        cmocka_unit_test(a_talk_before_tls_is_passed_over_and_the_clock_starts_at_the_hello),
+        cmocka_unit_test(a_talk_before_tls_is_a_phase_of_its_own_and_the_clock_starts_at_the_hello),
+        cmocka_unit_test(a_talk_may_follow_a_proxy_protocol_header),
+        cmocka_unit_test(the_end_of_a_talk_is_where_it_was_and_not_where_it_is_shown),
+        cmocka_unit_test(a_talk_that_goes_on_in_the_segment_of_the_hello_ends_there),
+        cmocka_unit_test(what_was_lost_in_a_talk_is_no_loss_of_the_handshake),
         cmocka_unit_test(a_talk_that_never_ends_is_not_tls),
+        cmocka_unit_test(a_hello_framed_as_in_sslv2_begins_a_handshake),
+        cmocka_unit_test(a_handshake_of_sslv2_itself_is_one_that_is_not_understood),
+        cmocka_unit_test(an_alert_ends_a_handshake_by_its_level_or_in_tls13_by_its_meaning),
+        cmocka_unit_test(the_hello_after_a_retry_is_found_wherever_a_change_of_cipher_stands),
+        cmocka_unit_test(what_a_handshake_resumes_is_told_by_what_its_server_sends),
+        cmocka_unit_test(a_clients_certificate_is_part_of_its_answer),
+        cmocka_unit_test(messages_after_the_handshake_are_no_handshake),
+        cmocka_unit_test(a_flight_in_one_record_is_its_messages_wherever_its_segments_are_cut),
+        cmocka_unit_test(what_begins_like_tls_and_goes_on_otherwise_is_not_tls),
         cmocka_unit_test(a_syn_sent_again_is_loss),
         cmocka_unit_test(a_syn_ack_sent_again_before_the_ack_is_loss_and_no_round_trip),
         cmocka_unit_test(a_segment_sent_again_is_loss_on_the_side_of_the_tap_where_it_happened),

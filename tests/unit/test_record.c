@@ -77,7 +77,8 @@ static void a_record_has_the_documented_keys_in_the_documented_order(void **stat
         "\"server\":{\"ip\":\"198.51.100.1\",\"port\":443},\"encap\":[\"vlan:100\"],\"visibility\":\"both\","
         "\"tls\":{\"version\":\"1.3\",\"cipher\":\"TLS_AES_128_GCM_SHA256\",\"group\":\"X25519MLKEM768\","
         "\"sni\":\"example.com\",\"alpn\":[\"h2\",\"http/1.1\"],\"hello_retry\":false,\"resumed\":false,"
-        "\"early_data\":false},\"outcome\":\"complete\",\"duration_ns\":523000000,"
+        "\"early_data\":false,\"ja4\":\"t13d0306h2_55b375c5d22e_e12c865f31a5\"},\"outcome\":\"complete\","
+        "\"duration_ns\":523000000,"
         "\"marks\":{\"syn\":0,\"syn_ack\":41000,\"ack\":20100000,\"client_hello_first\":20500000,"
         "\"client_hello\":20510000,\"hello_ack\":20530000,\"server_hello\":21700000,\"server_flight\":"
         "21900000,"
@@ -144,6 +145,20 @@ static void half_a_hello_exchange_tells_half(void **state)
     assert_null(json_object_get(tls, "group"));
     assert_null(json_object_get(tls, "early_data"));
     json_decref(object);
+}
+
+static void an_encrypted_client_hello_is_told_where_one_was_offered(void **state)
+{
+    (void)state;
+    for (unsigned offered = 0; offered < 2; offered++) {
+        struct ss_finding finding = finding_example();
+        struct ss_record record = record_of(&finding);
+        finding.tls.ech = offered;
+        json_t *object = parsed(&record);
+        json_t *ech = json_object_get(json_object_get(object, "tls"), "ech");
+        assert_true(offered ? json_is_true(ech) : ech == NULL);
+        json_decref(object);
+    }
 }
 
 static void a_later_record_of_a_flow_says_its_revision_after_the_id(void **state)
@@ -260,7 +275,7 @@ static void the_proxys_report_changes_the_verdict(void **state)
 /* One handshake, told by where its marks are; 0 is the SYN. -1: not seen. */
 struct story {
     const char *why;
-    int64_t marks[SS_MARK_COUNT];
+    int64_t marks[SS_MARK_COUNT - 1]; /* but the talk's */
     int64_t open_ns;
     int64_t proxy_ns;              /* 0: no event */
     int64_t rtt_ns, server_rtt_ns; /* 0: not measured */
@@ -505,8 +520,9 @@ static struct ss_finding finding_of(const struct story *story)
 {
     struct ss_finding finding = finding_start();
 
-    for (unsigned i = 0; i < SS_MARK_COUNT; i++)
-        finding.mark_ns[i] = story->marks[i] < 0 ? SS_MARK_UNSEEN : story->marks[i] * MS;
+    for (unsigned i = 0; i < SS_MARK_COUNT - 1; i++)
+        finding.mark_ns[i < SS_MARK_TALK ? i : i + 1] =
+            story->marks[i] < 0 ? SS_MARK_UNSEEN : story->marks[i] * MS;
     finding.rtt_ns = story->rtt_ns == 0 ? SS_MARK_UNSEEN : story->rtt_ns;
     finding.server_rtt_ns = story->server_rtt_ns == 0 ? SS_MARK_UNSEEN : story->server_rtt_ns;
     finding.tap = (uint8_t)story->tap;
@@ -528,6 +544,33 @@ static void the_reason_tells_what_the_marks_show(void **state)
         char why[512];
         record.event = STORIES[i].proxy_ns == 0 ? NULL : &event;
         assert_string_equal(ss_record_why(&record, why, sizeof(why)), STORIES[i].why);
+    }
+}
+
+static void a_talk_before_tls_is_told_apart_from_the_silence_after_it(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t talk;
+        const char *why;
+    } rows[] = {
+        {602, "client and server talked for 600 ms before TLS began; the proxy reports 610 ms"},
+        {3, "after the talk before TLS the client sent nothing for 600 ms; the proxy reports 610 ms"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct ss_finding finding = finding_start();
+        struct ss_event event = event_of(610 * MS);
+        struct ss_record record = record_of(&finding);
+        char why[512];
+        finding_mark(&finding, SS_MARK_SYN, 0);
+        finding_mark(&finding, SS_MARK_ACK, 2 * MS);
+        finding_mark(&finding, SS_MARK_TALK, rows[i].talk * MS);
+        finding_mark(&finding, SS_MARK_CLIENT_HELLO_FIRST, 603 * MS);
+        finding_mark(&finding, SS_MARK_CLIENT_FINISHED, 609 * MS);
+        finding_judge(&finding, 0);
+        record.event = &event;
+        assert_int_equal(ss_record_opinion(&record).verdict, SS_VERDICT_IDLE);
+        assert_string_equal(ss_record_why(&record, why, sizeof(why)), rows[i].why);
     }
 }
 
@@ -787,12 +830,14 @@ int main(void)
         cmocka_unit_test(a_record_has_the_documented_keys_in_the_documented_order),
         cmocka_unit_test(what_was_not_seen_is_left_out),
         cmocka_unit_test(half_a_hello_exchange_tells_half),
+        cmocka_unit_test(an_encrypted_client_hello_is_told_where_one_was_offered),
         cmocka_unit_test(a_later_record_of_a_flow_says_its_revision_after_the_id),
         cmocka_unit_test(outcomes_encapsulations_and_directions_have_their_names),
         cmocka_unit_test(every_flag_has_its_name),
         cmocka_unit_test(text_of_a_journal_cannot_break_the_line),
         cmocka_unit_test(the_proxys_report_changes_the_verdict),
         cmocka_unit_test(the_reason_tells_what_the_marks_show),
+        cmocka_unit_test(a_talk_before_tls_is_told_apart_from_the_silence_after_it),
         cmocka_unit_test(loss_and_the_tap_are_told_with_their_numbers),
         cmocka_unit_test(the_evidence_that_a_verdict_rests_on_is_told),
         cmocka_unit_test(the_evidence_stands_in_the_record),

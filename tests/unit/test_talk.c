@@ -135,6 +135,7 @@ static void known_openers_are_told_from_anything_else_and_by_who_speaks(void **s
         {BYTES("\x04\x01\x01\xbb"), true, false},
         {BYTES("\x04\x02"), false, false},
         {BYTES("\0\0\0\x08\x04\xd2\x16\x2f"), true, false},
+        {BYTES("\0\0\0\x08\x04\xd2\x16\x30"), true, false},
         {BYTES("\0\0\0\x08\x04\xd2\x16"), false, false},
         {BYTES("\x30\x1d\x02"), true, false},
         {BYTES("<?xml version='1.0'?>"), true, false},

@@ -392,6 +392,19 @@ static void a_wait_takes_its_time_from_the_phases_it_lies_in(void **state)
     play_all(scripts, ROWS(scripts));
 }
 
+static void a_talk_before_tls_is_idle_whatever_was_lost_in_it(void **state)
+{
+    (void)state;
+    play(&(struct script){
+        .about = "",
+        .tap = SS_TAP_SERVER,
+        MARKS(3) = {{SS_MARK_ACK, 0}, {SS_MARK_TALK, 100}, {SS_MARK_CLIENT_HELLO_FIRST, 150}},
+        WAITS(1) = {{SS_EVIDENCE_HOLE, 50, 120}},
+        PHASES(2) = {{SS_PHASE_TALK, 100}, {SS_PHASE_HELLO_WAIT, 50}},
+        .shares = {[SS_SHARE_IDLE] = 130, [SS_SHARE_LOSS] = 20},
+        NOT_PENDING});
+}
+
 static void of_waits_that_overlap_the_surest_counts(void **state)
 {
     (void)state;
@@ -504,6 +517,7 @@ static void an_unfinished_handshake_waits_for_the_phase_after_its_last_mark(void
         {SS_MARK_SYN_ACK, SS_TAP_MIDDLE, SS_PHASE_TCP_RETURN, SS_SHARE_CLIENT_PATH},
         {SS_MARK_SYN_ACK, SS_TAP_CLIENT, SS_PHASE_TCP_RETURN, SS_SHARE_CLIENT},
         {SS_MARK_ACK, SS_TAP_SERVER, SS_PHASE_HELLO_WAIT, SS_SHARE_IDLE},
+        {SS_MARK_TALK, SS_TAP_SERVER, SS_PHASE_HELLO_WAIT, SS_SHARE_IDLE},
         {SS_MARK_CLIENT_HELLO_FIRST, SS_TAP_SERVER, SS_PHASE_HELLO_SEND, SS_SHARE_CLIENT},
         {SS_MARK_CLIENT_HELLO, SS_TAP_SERVER, SS_PHASE_HELLO_ACK, SS_SHARE_SERVER},
         {SS_MARK_HELLO_ACK, SS_TAP_SERVER, SS_PHASE_SERVER_HELLO, SS_SHARE_SERVER},
@@ -641,6 +655,7 @@ int main(void)
         cmocka_unit_test(a_wait_takes_its_time_from_the_phases_it_lies_in),
         cmocka_unit_test(of_waits_that_overlap_the_surest_counts),
         cmocka_unit_test(a_wait_for_the_path_is_the_host_s_where_the_tap_is_beside_it),
+        cmocka_unit_test(a_talk_before_tls_is_idle_whatever_was_lost_in_it),
         cmocka_unit_test(waits_beyond_the_room_extend_the_last_of_their_kind),
         cmocka_unit_test(a_wait_that_goes_on_is_one),
         cmocka_unit_test(an_unfinished_handshake_waits_for_the_phase_after_its_last_mark),

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Worst cases, with every character of a text escaped: a flow takes 900 bytes, an origin 600, of 16384. */
+/* Worst cases, with every character of a text escaped: a flow takes 920 bytes, an origin 1300, of 16384. */
 #define FLOWS_A_PAGE   16
-#define ORIGINS_A_PAGE 24
+#define ORIGINS_A_PAGE 12
 #define SNI_SHOWN      100
 #define WHY_SHOWN      120
 
@@ -88,10 +88,36 @@ int ss_answer_phases(const struct ss_appliance *appliance, const char *parameter
 
 /* ---- verdicts and origins ---- */
 
-static void add_verdicts(struct rte_tel_data *answer, const uint64_t verdicts[SS_VERDICT_COUNT])
+/* Which handshakes are counted. */
+enum { FULL = 1, RESUMED = 2, ALL = FULL | RESUMED };
+
+static uint64_t of_kinds(unsigned kinds, uint64_t full, uint64_t resumed)
+{
+    return (kinds & FULL ? full : 0) + (kinds & RESUMED ? resumed : 0);
+}
+
+static void add_verdicts(struct rte_tel_data *answer, unsigned kinds,
+                         const uint64_t verdicts[2][SS_VERDICT_COUNT])
 {
     for (unsigned i = 0; i < SS_VERDICT_COUNT; i++)
-        ss_answer_uint(answer, ss_verdict_name((enum ss_verdict)i), verdicts[i]);
+        ss_answer_uint(answer, ss_verdict_name((enum ss_verdict)i),
+                       of_kinds(kinds, verdicts[0][i], verdicts[1][i]));
+}
+
+static void add_outcomes(struct rte_tel_data *answer, unsigned kinds,
+                         const uint64_t outcomes[2][SS_OUTCOME_COUNT])
+{
+    for (unsigned i = 0; i < SS_OUTCOME_COUNT; i++)
+        ss_answer_uint(answer, ss_outcome_name((enum ss_outcome)i),
+                       of_kinds(kinds, outcomes[0][i], outcomes[1][i]));
+}
+
+static void add_all_verdicts(struct rte_tel_data *answer, unsigned kinds,
+                             const struct ss_analyzer_counters *wire, const struct ss_writer_view *writer)
+{
+    add_verdicts(ss_answer_dict(answer, "wire"), kinds, wire->verdicts);
+    add_verdicts(ss_answer_dict(answer, "flagged"), kinds, writer->verdicts);
+    add_outcomes(ss_answer_dict(answer, "outcomes"), kinds, wire->outcomes);
 }
 
 int ss_answer_verdicts(const struct ss_appliance *appliance, const char *parameter,
@@ -104,13 +130,17 @@ int ss_answer_verdicts(const struct ss_appliance *appliance, const char *paramet
     if (sum == NULL)
         return -ENOMEM;
     ss_writer_view(appliance->writer, &writer);
-    add_verdicts(ss_answer_dict(answer, "wire"), sum->analyzer.verdicts);
-    add_verdicts(ss_answer_dict(answer, "flagged"), writer.verdicts);
-    struct rte_tel_data *outcomes = ss_answer_dict(answer, "outcomes");
-    for (unsigned i = 0; i < SS_OUTCOME_COUNT; i++)
-        ss_answer_uint(outcomes, ss_outcome_name((enum ss_outcome)i), sum->analyzer.outcomes[i]);
+    add_all_verdicts(answer, ALL, &sum->analyzer, &writer);
+    add_all_verdicts(ss_answer_dict(answer, "full"), FULL, &sum->analyzer, &writer);
+    add_all_verdicts(ss_answer_dict(answer, "resumed"), RESUMED, &sum->analyzer, &writer);
     free(sum);
     return 0;
+}
+
+static void add_origin(struct rte_tel_data *answer, unsigned kinds, const struct ss_writer_origin *origin)
+{
+    ss_answer_uint(answer, "flows", of_kinds(kinds, origin->flows[0], origin->flows[1]));
+    add_verdicts(answer, kinds, origin->verdicts);
 }
 
 int ss_answer_origins(const struct ss_appliance *appliance, const char *parameter,
@@ -128,8 +158,9 @@ int ss_answer_origins(const struct ss_appliance *appliance, const char *paramete
     for (unsigned i = 0; i < returned; i++) {
         struct rte_tel_data *origin = ss_answer_dict_at(list, i);
         ss_answer_text(origin, "name", origins[i].name, SS_ANSWER_TEXT_MAX);
-        ss_answer_uint(origin, "flows", origins[i].flows);
-        add_verdicts(origin, origins[i].verdicts);
+        add_origin(origin, ALL, &origins[i]);
+        add_origin(ss_answer_dict(origin, "full"), FULL, &origins[i]);
+        add_origin(ss_answer_dict(origin, "resumed"), RESUMED, &origins[i]);
     }
     return 0;
 }
@@ -149,6 +180,7 @@ static void add_flow(struct rte_tel_data *answer, const struct ss_writer_flow *f
     if (flow->sni[0] != '\0')
         ss_answer_text(answer, "sni", flow->sni, SNI_SHOWN);
     ss_answer_text(answer, "outcome", ss_outcome_name(flow->outcome), SS_ANSWER_TEXT_MAX);
+    ss_answer_int(answer, "resumed", flow->resumed);
     ss_answer_uint(answer, "duration_ns", (uint64_t)flow->duration_ns);
     if (flow->proxy_ns >= 0)
         ss_answer_uint(answer, "proxy_ns", (uint64_t)flow->proxy_ns);

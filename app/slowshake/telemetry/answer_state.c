@@ -79,11 +79,13 @@ static void add_handshakes(struct rte_tel_data *answer, const struct ss_worker_v
 
     ss_answer_uint(handshakes, "judged", counters->handshakes);
     ss_answer_uint(handshakes, "resumed", counters->resumed);
-    ss_answer_uint(handshakes, "flagged", counters->flagged);
+    ss_answer_uint(handshakes, "flagged", counters->flagged[0] + counters->flagged[1]);
+    ss_answer_uint(handshakes, "flagged_resumed", counters->flagged[1]);
     ss_answer_uint(handshakes, "silent", counters->silent);
     ss_answer_uint(handshakes, "open", sum->gauges.handshakes_open);
     ss_answer_uint(handshakes, "not_measured", counters->handshakes_full);
     ss_answer_uint(handshakes, "hellos_not_read", counters->hellos_full);
+    ss_answer_uint(handshakes, "ja4_left_out", counters->ja4_left_out);
     ss_answer_uint(handshakes, "findings_lost", counters->news_dropped + sum->worker.news_lost);
     ss_answer_uint(flows, "now", sum->gauges.flows);
     ss_answer_uint(flows, "max", sum->gauges.flows_max);

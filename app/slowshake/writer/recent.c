@@ -57,12 +57,17 @@ static struct ss_writer_origin *origin_of(struct ss_recent *recent, const char *
     return origin;
 }
 
+static uint64_t flows_of(const struct ss_writer_origin *origin)
+{
+    return origin->flows[0] + origin->flows[1];
+}
+
 static int by_flows(const void *a, const void *b)
 {
     const struct ss_writer_origin *first = *(const struct ss_writer_origin *const *)a;
     const struct ss_writer_origin *second = *(const struct ss_writer_origin *const *)b;
-    if (first->flows != second->flows)
-        return first->flows > second->flows ? -1 : 1;
+    if (flows_of(first) != flows_of(second))
+        return flows_of(first) > flows_of(second) ? -1 : 1;
     return strcmp(first->name, second->name);
 }
 
@@ -95,8 +100,8 @@ void ss_recent_add(struct ss_recent *recent, const struct ss_writer_flow *flow, 
     *entry = (struct entry){*flow, json};
     if (flow->revision == 0) {
         struct ss_writer_origin *counted = origin_of(recent, origin != NULL ? origin : "");
-        counted->flows++;
-        counted->verdicts[flow->verdict]++;
+        counted->flows[flow->resumed]++;
+        counted->verdicts[flow->resumed][flow->verdict]++;
     }
     pthread_mutex_unlock(&recent->lock);
     free(old);

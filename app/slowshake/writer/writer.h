@@ -41,8 +41,9 @@ struct ss_writer_view {
     uint64_t journal_errors; /* summaries that did not go out */
     uint64_t events_durable; /* events of jobs that are on disk */
     uint64_t events_failed;  /* events of jobs that could not be written */
-    uint64_t
-        verdicts[SS_VERDICT_COUNT]; /* of flows, each once, the proxy's report included where it came first */
+    /* Of flows with a full handshake, and with a resumed one, each once; the proxy's report included where it
+     * came first. */
+    uint64_t verdicts[2][SS_VERDICT_COUNT];
 };
 
 /* One record in a few words. */
@@ -54,6 +55,7 @@ struct ss_writer_flow {
     enum ss_confidence confidence;
     enum ss_outcome outcome;
     unsigned revision;
+    bool resumed;
     bool has_event;
     int64_t proxy_ns; /* the proxy's number; -1: none */
     char sni[SS_SNI_MAX];
@@ -85,11 +87,12 @@ unsigned ss_writer_recent_count(struct ss_writer *writer);
 bool ss_writer_recent(struct ss_writer *writer, unsigned i, struct ss_writer_flow *ret_flow);
 bool ss_writer_recent_by_id(struct ss_writer *writer, const char *id, char **ret_json);
 
-/* Counts of flagged flows by client origin, most first: up to max of them from offset on; returns the number
- * of origins. "" stands for clients that no prefix names, "..." for origins beyond the first few thousand. */
+/* Counts of flagged flows by client origin, full handshakes and resumed ones apart, most first: up to max of
+ * them from offset on; returns the number of origins. "" stands for clients that no prefix names, "..." for
+ * origins beyond the first few thousand. */
 struct ss_writer_origin {
     char name[SS_ORIGIN_NAME_MAX];
-    uint64_t flows, verdicts[SS_VERDICT_COUNT];
+    uint64_t flows[2], verdicts[2][SS_VERDICT_COUNT];
 };
 unsigned ss_writer_origins(struct ss_writer *writer, unsigned offset, unsigned max,
                            struct ss_writer_origin *ret_origins);

@@ -190,6 +190,7 @@ static void summarize(const struct ss_record *record, struct ss_writer_flow *ret
         .confidence = opinion.confidence,
         .outcome = (enum ss_outcome)finding->outcome,
         .revision = record->revision,
+        .resumed = finding->tls.resumed,
         .has_event = record->event != NULL,
         .proxy_ns = record->event != NULL ? record->event->duration_ns : -1,
     };
@@ -243,7 +244,7 @@ static int write_flow(struct ss_writing *writing, const struct ss_writer_job *jo
     if (writing->opened.to_journal && ss_report_send(writing->journal_fd, &record, &flow) != 0)
         writing->view.journal_errors++;
     if (flow.revision == 0)
-        writing->view.verdicts[flow.verdict]++;
+        writing->view.verdicts[flow.resumed][flow.verdict]++;
     ss_recent_add(writing->recent, &flow, short_json(&record), record.origin);
     return error;
 }
