@@ -6,6 +6,7 @@
 
 #define PREFETCH_AHEAD 4                  /* frames whose headers are on their way while one is decoded */
 #define TIME_MAX_NS    (INT64_C(1) << 62) /* the year 2116; so that no difference of two times overflows */
+#define BEHIND_MAX_NS  (60 * 1000000000LL)
 
 /* Handshakes under way at once: a sixteenth of the connections. */
 static uint32_t handshakes_max(const struct ss_analyzer_config *config)
@@ -94,6 +95,29 @@ static int64_t sane_time(int64_t time_ns)
     return time_ns < TIME_MAX_NS ? time_ns : TIME_MAX_NS;
 }
 
+/* The newest time, by which everything ages. A leap ahead is believed of a client that opens a
+ * connection, or when the next frame agrees: capture files have been seen with single packets of another
+ * year. */
+static void advance(struct ss_analyzer *analyzer, int64_t time_ns, const struct ss_packet *packet)
+{
+    bool is_leap = analyzer->now_ns > 0 && time_ns - analyzer->now_ns > SS_LEAP_NS;
+    bool is_believed =
+        !is_leap || analyzer->has_leapt || (packet != NULL && ss_connection_is_opening(packet));
+
+    if (time_ns > analyzer->now_ns && is_believed)
+        analyzer->now_ns = time_ns;
+    analyzer->has_leapt = is_leap;
+}
+
+/* A packet's own time, but for what a file claims that was put together in another order: no older than is
+ * out of order by chance, and no newer than believed. */
+static int64_t age_of(const struct ss_analyzer *analyzer, int64_t time_ns)
+{
+    if (time_ns > analyzer->now_ns)
+        return analyzer->now_ns;
+    return analyzer->now_ns - time_ns < BEHIND_MAX_NS ? time_ns : analyzer->now_ns - BEHIND_MAX_NS;
+}
+
 /* Frames to packets with keys; what is not for us is counted and left out. Returns how many are left. */
 static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *frames, unsigned count)
 {
@@ -107,9 +131,9 @@ static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *fram
         counters->received_bytes += frames[i].wire;
         counters->truncated_frames += frames[i].captured < frames[i].wire;
         burst->time_ns[kept] = sane_time(frames[i].time_ns);
-        if (burst->time_ns[kept] > analyzer->now_ns)
-            analyzer->now_ns = burst->time_ns[kept];
         enum ss_refusal refusal = ss_packet_decode(&frames[i], &burst->packet[kept]);
+        advance(analyzer, burst->time_ns[kept], refusal == SS_REFUSED_NOTHING ? &burst->packet[kept] : NULL);
+        burst->age_ns[kept] = age_of(analyzer, burst->time_ns[kept]);
         if (refusal == SS_REFUSED_NOTHING && !is_watched(analyzer, &burst->packet[kept]))
             refusal = SS_REFUSED_NOT_WATCHED;
         if (refusal != SS_REFUSED_NOTHING) {

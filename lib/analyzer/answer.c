@@ -12,11 +12,11 @@
 /* Level, description, content type, and 16 bytes of tag (RFC 8446 section 5.2). */
 #define ENCRYPTED_ALERT_BYTES 19
 
-/* TLS 1.3, its drafts included (0x7fNN, and 0xfbNN of Facebook's). */
+/* TLS 1.3, its drafts included (0x7fNN, 0xfbNN of Facebook's, and 0x7eNN of Google's experiments). */
 static bool is_tls13(const struct ss_handshake *handshake)
 {
     uint16_t version = handshake->hello.version;
-    return version == TLS13 || version >> 8 == 0x7f || version >> 8 == 0xfb;
+    return version == TLS13 || version >> 8 == 0x7f || version >> 8 == 0xfb || version >> 8 == 0x7e;
 }
 
 /* Length of a record that holds a Finished alone: 4 bytes of header, the hash, content type and tag (RFC
@@ -98,7 +98,7 @@ static bool is_answer(const struct ss_handshake *handshake, const struct ss_answ
 
 bool ss_answer_find(struct ss_handshake *handshake)
 {
-    if (handshake->has_answer || !handshake->has_server_hello)
+    if (handshake->has_answer || !(handshake->has_server_hello || handshake->has_key_exchange))
         return handshake->has_answer;
     for (unsigned i = 0; i < handshake->record_count; i++) {
         if (is_answer(handshake, &handshake->records[i])) {

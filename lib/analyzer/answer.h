@@ -18,8 +18,8 @@ bool ss_answer_ack_of(const struct ss_handshake *handshake, uint32_t seq, uint32
 /* An encrypted record of the server in TLS 1.3 has ended before end_seq. */
 void ss_answer_note_server_record(struct ss_handshake *handshake, uint16_t record_bytes, uint32_t end_seq);
 
-/* Looks for the answer among the noted records once the ServerHello is known; true
- * where it is (or was) found. */
+/* Looks for the answer among the noted records once the ServerHello is known, or a ClientKeyExchange says
+ * that it was one of TLS 1.2; true where it is (or was) found. */
 bool ss_answer_find(struct ss_handshake *handshake);
 
 /* The answer of a client that rejects the server: an encrypted alert in place of its Finished. */

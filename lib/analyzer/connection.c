@@ -6,21 +6,27 @@
 
 #define MS_OF_NS(ns) ((uint32_t)((uint64_t)(ns) / 1000000))
 
-/* Payload that begins like a TLS hello: a handshake record with a ClientHello or
- * ServerHello (RFC 8446 section 5.1). */
-static bool begins_with_hello(const struct ss_packet *packet)
+/* Payload that begins with a hello of this type: a handshake record (RFC 8446 section 5.1). */
+static bool begins_with(const struct ss_packet *packet, enum ss_tls_handshake_type hello)
 {
     const uint8_t *bytes = packet->payload;
 
     return packet->payload_captured >= 6 && bytes[0] == SS_TLS_HANDSHAKE && bytes[1] == 3 && bytes[2] <= 4 &&
-           (bytes[5] == SS_TLS_CLIENT_HELLO || bytes[5] == SS_TLS_SERVER_HELLO);
+           bytes[5] == hello;
+}
+
+static bool begins_with_client_hello(const struct ss_packet *packet)
+{
+    return begins_with(packet, SS_TLS_CLIENT_HELLO) ||
+           ss_tls_is_sslv2_hello(ss_span_of(packet->payload, packet->payload_captured));
 }
 
 /* Whether a connection that the tap has never seen begins here; where its SYN was
  * missed, with its first hello. */
 static bool is_beginning(const struct ss_packet *packet)
 {
-    return (packet->flags & (SS_TCP_SYN | SS_TCP_RST)) == SS_TCP_SYN || begins_with_hello(packet);
+    return (packet->flags & (SS_TCP_SYN | SS_TCP_RST)) == SS_TCP_SYN || begins_with_client_hello(packet) ||
+           begins_with(packet, SS_TLS_SERVER_HELLO);
 }
 
 /* Who is the client: the sender of the SYN, or of a ClientHello. */
@@ -28,12 +34,17 @@ static bool is_from_client(const struct ss_packet *packet)
 {
     if (packet->flags & SS_TCP_SYN)
         return !(packet->flags & SS_TCP_ACK);
-    return packet->payload[5] == SS_TLS_CLIENT_HELLO;
+    return begins_with_client_hello(packet);
 }
 
-static void begin_handshake(struct ss_analyzer *analyzer, uint32_t number, const struct ss_packet *packet,
-                            int64_t time_ns)
+bool ss_connection_is_opening(const struct ss_packet *packet)
 {
+    return is_beginning(packet) && is_from_client(packet);
+}
+
+static void begin_handshake(struct ss_analyzer *analyzer, uint32_t number, unsigned i)
+{
+    const struct ss_burst *burst = &analyzer->burst;
     struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
     uint32_t block = ss_pool_take(&analyzer->handshakes);
 
@@ -45,7 +56,9 @@ static void begin_handshake(struct ss_analyzer *analyzer, uint32_t number, const
         return;
     }
     flow->handshake = block;
-    ss_handshake_init(ss_pool_at(&analyzer->handshakes, block), number, packet, time_ns);
+    struct ss_handshake *handshake = ss_pool_at(&analyzer->handshakes, block);
+    ss_handshake_init(handshake, number, &burst->packet[i], burst->time_ns[i]);
+    handshake->seen_ns = burst->age_ns[i];
 }
 
 static uint32_t open_connection(struct ss_analyzer *analyzer, unsigned i)
@@ -68,7 +81,7 @@ static uint32_t open_connection(struct ss_analyzer *analyzer, unsigned i)
         flow->has_isn = true;
     }
     analyzer->counters.flows_opened++;
-    begin_handshake(analyzer, number, packet, flow->start_ns);
+    begin_handshake(analyzer, number, i);
     return number;
 }
 
@@ -103,10 +116,11 @@ static uint32_t connection_of(struct ss_analyzer *analyzer, unsigned i)
 
     if (number != SS_FLOW_NONE) {
         const struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
-        if (!ss_upkeep_is_over(flow, burst->time_ns[i]) &&
+        int64_t now_ns = flow->state == SS_FLOW_OPEN ? burst->age_ns[i] : burst->time_ns[i];
+        if (!ss_upkeep_is_over(flow, now_ns) &&
             !is_new_connection(flow, packet, burst->from_first[i] == flow->client_is_first))
             return number;
-        ss_connection_forget(analyzer, number, burst->time_ns[i]);
+        ss_connection_forget(analyzer, number, burst->age_ns[i]);
     }
     if (!is_beginning(packet)) {
         analyzer->counters.refused[SS_REFUSED_NO_START]++;
@@ -147,11 +161,12 @@ static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned
     struct ss_handshake *handshake = ss_pool_at(&analyzer->handshakes, flow->handshake);
     int64_t time_ns = burst->time_ns[i];
 
-    if (ss_upkeep_is_stuck(handshake, time_ns)) {
-        ss_connection_conclude(analyzer, handshake, ss_upkeep_given_up(handshake, time_ns));
+    if (ss_upkeep_is_stuck(handshake, burst->age_ns[i])) {
+        ss_connection_conclude(analyzer, handshake, ss_upkeep_given_up(handshake, burst->age_ns[i]));
         return;
     }
     uint32_t missing_bytes = handshake->missing_bytes;
+    handshake->seen_ns = burst->age_ns[i];
     enum ss_handshake_step step = ss_handshake_feed(handshake, &analyzer->pools, &burst->packet[i], side,
                                                     time_ns, burst->frame[i]->clock_error_ns);
     analyzer->mirror.seen_bytes += burst->packet[i].payload_bytes;
@@ -169,6 +184,13 @@ static void note_clock_error(struct ss_flow *flow, const struct ss_frame *frame)
 {
     if (flow->state == SS_FLOW_DONE && frame->clock_error_ns > flow->clock_error_ns)
         flow->clock_error_ns = frame->clock_error_ns;
+}
+
+static bool is_stray_reset(struct ss_analyzer *analyzer, const struct ss_flow *flow,
+                           const struct ss_packet *packet, enum ss_side side)
+{
+    return flow->state == SS_FLOW_OPEN &&
+           ss_handshake_is_stray_reset(ss_pool_at(&analyzer->handshakes, flow->handshake), packet, side);
 }
 
 static void close_side(struct ss_flow *flow, const struct ss_packet *packet, enum ss_side side)
@@ -191,7 +213,9 @@ void ss_connection_packet(struct ss_analyzer *analyzer, unsigned i)
     struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
     enum ss_side side = burst->from_first[i] == flow->client_is_first ? SS_CLIENT : SS_SERVER;
 
-    flow->last_seen_ms = MS_OF_NS(burst->time_ns[i]);
+    bool is_stray = is_stray_reset(analyzer, flow, packet, side);
+
+    flow->last_seen_ms = MS_OF_NS(burst->age_ns[i]);
     if (flow->state == SS_FLOW_OPEN)
         measure(analyzer, flow, i, side);
     if (flow->state == SS_FLOW_NOT_TLS) {
@@ -201,7 +225,8 @@ void ss_connection_packet(struct ss_analyzer *analyzer, unsigned i)
         note_clock_error(flow, frame);
         keep(analyzer, flow, frame);
     }
-    close_side(flow, packet, side);
+    if (!is_stray)
+        close_side(flow, packet, side);
 }
 
 void ss_connection_forget(struct ss_analyzer *analyzer, uint32_t number, int64_t now_ns)

@@ -11,8 +11,9 @@
 #include <string.h>
 
 #define SETTLE_NS        (50 * 1000000LL) /* a complete handshake waits for what the mirror still owes */
-#define CLOSE_NS         (1000 * 1000000LL) /* for its acknowledgement; and one broken off for what was under way */
-#define HOLE_PATIENCE_NS (10 * 1000000LL) /* missing data may come so long after its acknowledgement */
+#define CLOSE_NS         (1000 * 1000000LL) /* for its acknowledgement; one broken off for what was under way, */
+#define HALF_CLOSED_NS   (25000 * 1000000LL) /* longer where only one side has closed */
+#define HOLE_PATIENCE_NS (10 * 1000000LL)    /* missing data may come so long after its acknowledgement */
 
 void ss_handshake_init(struct ss_handshake *handshake, uint32_t flow, const struct ss_packet *first,
                        int64_t time_ns)
@@ -24,6 +25,7 @@ void ss_handshake_init(struct ss_handshake *handshake, uint32_t flow, const stru
     handshake->base_ns = time_ns;
     handshake->syn_ns = handshake->syn_ack_ns = handshake->early_ack_ns = SS_MARK_UNSEEN;
     handshake->hello_again_ns = handshake->talk.last_ns = SS_MARK_UNSEEN;
+    handshake->closed_ns = SS_MARK_UNSEEN;
     handshake->encap_count = first->encap_count;
     memcpy(handshake->encap, first->encap, sizeof(handshake->encap));
     for (unsigned side = 0; side < 2; side++) {
@@ -111,6 +113,8 @@ static void take_syn(struct ss_handshake *handshake, const struct ss_packet *pac
             ss_handshake_mark(handshake, SS_MARK_ACK, handshake->early_ack_ns);
         if (handshake->syn_ns != SS_MARK_UNSEEN)
             round_trip(&timeline->server_rtt_ns, t - handshake->syn_ns);
+        if (handshake->stream[side].ack_count > 0 || ss_handshake_is_marked(handshake, SS_MARK_ACK))
+            return; /* another number than the one that was acknowledged is of no connection */
     }
     ss_stream_start(&handshake->stream[side], packet->seq + 1);
 }
@@ -162,13 +166,6 @@ static void take_ack(struct ss_handshake *handshake, const struct ss_packet *pac
 
 /* ---- payload */
 
-/* Bytes of a side that nobody will ever know: what TLS they were part of may be over for us. */
-static void skip_tls(struct ss_handshake *handshake, enum ss_side side, uint32_t missing)
-{
-    if (handshake->talk.state != SS_TALK_OVER || !ss_tls_skip(&handshake->tls[side], missing))
-        handshake->is_blind[side] = true;
-}
-
 static bool take_chunks(struct ss_handshake *handshake, struct ss_handshake_pools *pools, enum ss_side side,
                         const struct ss_segment *segment, int64_t t)
 {
@@ -184,8 +181,11 @@ static bool take_chunks(struct ss_handshake *handshake, struct ss_handshake_pool
             continue;
         is_tls = is_tls && ss_handshake_take_bytes(handshake, pools, side, chunk.bytes, t);
         handshake->has_gaps |= chunk.missing > 0;
-        if (chunk.missing > 0)
+        if (chunk.missing > 0) { /* what they complete has passed with them */
             ss_tls_skip(&handshake->tls[side], chunk.missing);
+            is_tls =
+                is_tls && ss_handshake_take_bytes(handshake, pools, side, (struct ss_span){NULL, NULL}, t);
+        }
     }
     return is_tls;
 }
@@ -201,12 +201,14 @@ static void skip_lost_by_mirror(struct ss_handshake *handshake, struct ss_handsh
     if (!handshake->saw[side] || !ss_stream_acknowledged_at(stream, stream->edge + 2, &acknowledged_ns) ||
         t - acknowledged_ns < HOLE_PATIENCE_NS)
         return;
+    uint32_t hole = stream->edge;
     uint32_t missing = ss_stream_skip_hole(stream, t);
     handshake->missing_bytes += missing;
     handshake->has_gaps |= missing > 0;
     handshake->blind_ns = acknowledged_ns;
     ss_timeline_add_wait(&handshake->timeline, SS_EVIDENCE_MIRROR_LOST, acknowledged_ns, t);
-    skip_tls(handshake, side, missing);
+    if (!ss_handshake_skip(handshake, side, hole, missing))
+        handshake->is_blind[side] = true;
     take_chunks(handshake, pools, side, NULL, t);
 }
 
@@ -276,14 +278,49 @@ static void look_for_end(struct ss_handshake *handshake)
     }
 }
 
+bool ss_handshake_is_stray_reset(const struct ss_handshake *handshake, const struct ss_packet *packet,
+                                 enum ss_side side)
+{
+    const struct ss_stream *stream = &handshake->stream[side];
+
+    return packet->flags & SS_TCP_RST && stream->started &&
+           packet->seq - stream->edge + SS_STREAM_WINDOW > 2 * SS_STREAM_WINDOW;
+}
+
+/* It has closed, and the tap has seen all that it said before. */
+static bool is_said_out(const struct ss_handshake *handshake, enum ss_side side)
+{
+    return handshake->has_fin[side] && ss_seq_reached(handshake->stream[side].edge, handshake->fin_seq[side]);
+}
+
 static void take_close(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
                        int64_t t)
 {
-    if (packet->flags & SS_TCP_RST)
+    if (packet->flags & SS_TCP_RST) {
         ss_handshake_end(handshake, side == SS_CLIENT ? SS_OUTCOME_CLIENT_RESET : SS_OUTCOME_SERVER_RESET, t);
-    else if (packet->flags & SS_TCP_FIN)
+    } else if (packet->flags & SS_TCP_FIN) {
         ss_handshake_end(handshake, side == SS_CLIENT ? SS_OUTCOME_CLIENT_CLOSED : SS_OUTCOME_SERVER_CLOSED,
                          t);
+        handshake->has_fin[side] = true;
+        handshake->fin_seq[side] = packet->seq + packet->payload_bytes;
+    }
+    bool is_closed = packet->flags & SS_TCP_RST ||
+                     (is_said_out(handshake, SS_CLIENT) && is_said_out(handshake, SS_SERVER));
+    if (is_closed && handshake->closed_ns == SS_MARK_UNSEEN)
+        handshake->closed_ns = t;
+}
+
+/* What was under way when the handshake was broken off still comes. A side that has closed hears the other
+ * one out. */
+static bool has_waited(const struct ss_handshake *handshake, int64_t t)
+{
+    bool is_half_closed =
+        handshake->outcome == SS_OUTCOME_CLIENT_CLOSED || handshake->outcome == SS_OUTCOME_SERVER_CLOSED;
+
+    if (!is_half_closed)
+        return t - handshake->ended_ns >= CLOSE_NS;
+    return t - handshake->ended_ns >= HALF_CLOSED_NS ||
+           (handshake->closed_ns != SS_MARK_UNSEEN && t - handshake->closed_ns >= CLOSE_NS);
 }
 
 /* Whether the server has the client's answer: on its way there it may have been lost beyond the tap. */
@@ -300,7 +337,9 @@ static bool is_settled(const struct ss_handshake *handshake, int64_t t)
 {
     if (handshake->outcome == SS_OUTCOME_COUNT)
         return false;
-    if (handshake->outcome != SS_OUTCOME_COMPLETE || !is_answer_received(handshake))
+    if (handshake->outcome != SS_OUTCOME_COMPLETE)
+        return has_waited(handshake, t);
+    if (!is_answer_received(handshake))
         return t - handshake->ended_ns >= CLOSE_NS;
     return t - handshake->ended_ns >= SETTLE_NS || has_all_of_flight(handshake);
 }
@@ -323,10 +362,12 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, struct 
         handshake->duplicates++;
         return SS_HANDSHAKE_GOES_ON;
     }
-    if (t > handshake->last_ns)
+    if (t > handshake->last_ns && t - handshake->last_ns < SS_LEAP_NS)
         handshake->last_ns = t;
     if (clock_error_ns > handshake->clock_error_ns)
         handshake->clock_error_ns = clock_error_ns;
+    if (ss_handshake_is_stray_reset(handshake, packet, side))
+        return SS_HANDSHAKE_GOES_ON;
     ss_sender_next(&handshake->sender[side], packet, t, ss_loss_round_trip(&handshake->timeline));
     ss_loss_take_windows(handshake, side, packet, t);
     if (packet->payload_bytes == 0 && handshake->stream[side].started &&

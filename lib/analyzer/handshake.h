@@ -23,6 +23,8 @@ enum ss_side { SS_CLIENT, SS_SERVER };
 #define SS_SENT_AGAIN       3       /* segments of a side sent again, whose acknowledgement is awaited */
 #define SS_RECENT_PRINTS    4       /* packets of a side among which duplicates are looked for */
 #define SS_DUPLICATE_MAX_NS 1000000 /* a mirror's second copy comes within this; no retransmission does */
+#define SS_LEAP_NS                                                                                           \
+    (86400 * 1000000000LL) /* a single packet so far ahead of those before it has a wrong time */
 
 /* A record that the client sent after its hello: the one that answers the server's flight is among them. */
 struct ss_answer_record {
@@ -66,6 +68,7 @@ struct ss_talk {
     uint8_t state;         /* enum ss_talk_state */
     uint8_t chunks;        /* of talk until now */
     uint8_t proxied_bytes; /* collected of what may be a PROXY protocol header */
+    bool is_known;         /* by its opener: it may take long */
     bool is_proxied_over;  /* it is known whether there is one */
     bool has_proxied;      /* it names addresses */
     uint32_t skipped[2];   /* bytes of each direction that come before TLS */
@@ -90,7 +93,11 @@ struct ss_handshake {
     uint8_t encrypted_records; /* encrypted records of the server since its hello, saturating */
     int64_t base_ns;           /* UTC of the first packet; all other times are relative to it */
     int64_t last_ns;           /* newest packet */
+    int64_t seen_ns;           /* UTC of the same, as far as it is believed: ageing goes by this */
     int64_t ended_ns;          /* when outcome was set */
+    int64_t closed_ns;         /* when both sides had closed */
+    uint32_t fin_seq[2];       /* number of the FIN of each side that has_fin */
+    bool has_fin[2];
     uint8_t syns_again[2]; /* SYNs and SYN-ACKs of each side that were sent again before anybody answered */
     int64_t syn_ns, syn_ack_ns; /* newest of each, for their retransmissions */
     int64_t early_ack_ns;       /* of a client's acknowledgement shown before the SYN-ACK, and */
@@ -99,11 +106,13 @@ struct ss_handshake {
     uint32_t hello_end, server_hello_end, flight_end; /* sequence numbers; valid with the bits below */
     uint32_t encrypted_end;                           /* of the server's newest encrypted record */
     bool has_hello, has_server_hello, has_flight_end;
-    bool has_gaps;    /* bytes of either side are missing, by the mirror or by the snap length */
-    bool resumed12;   /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
-    bool saw[2];      /* packets of each side */
-    bool is_blind[2]; /* what the mirror lost of a side makes its TLS unreadable from there on */
-    bool is_given_up; /* so that its end will never be seen */
+    bool has_gaps;         /* bytes of either side are missing, by the mirror or by the snap length */
+    bool has_certificate;  /* of the server, in the clear: TLS 1.2, and no resumption */
+    bool has_key_exchange; /* of the client: TLS 1.2, whether or not its ServerHello was seen */
+    bool resumed12;        /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
+    bool saw[2];           /* packets of each side */
+    bool is_blind[2];      /* what the mirror lost of a side makes its TLS unreadable from there on */
+    bool is_given_up;      /* so that its end will never be seen */
     bool has_answer;
     struct ss_answer_record answer;
     struct ss_answer_record records[SS_ANSWER_RECORDS];
@@ -160,6 +169,11 @@ static inline bool ss_handshake_is_tls(const struct ss_handshake *handshake)
     return handshake->timeline.mark_ns[SS_MARK_CLIENT_HELLO_FIRST] != SS_MARK_UNSEEN ||
            handshake->has_server_hello;
 }
+
+/* A RST that resets nothing: far from what its side has sent (RFC 9293 section 3.5.3, RFC 5961). A client
+ * sends one when the server answers its SYN for an older connection, and goes on. */
+bool ss_handshake_is_stray_reset(const struct ss_handshake *handshake, const struct ss_packet *packet,
+                                 enum ss_side side);
 
 /* It has ended, and what was under way then has had its time. */
 bool ss_handshake_is_over(const struct ss_handshake *handshake, int64_t now_ns);

@@ -8,7 +8,9 @@
 
 #include <string.h>
 
-#define TALK_CHUNKS_MAX 64 /* of both sides: a talk that takes longer is none */
+/* Of both sides: a talk that takes longer is none. */
+#define TALK_CHUNKS_MAX    64
+#define UNKNOWN_CHUNKS_MAX 8 /* where its opener is not known */
 
 static void cut(struct ss_chunk *chunk, size_t count)
 {
@@ -43,9 +45,19 @@ static void begin_tls(struct ss_handshake *handshake, uint32_t client_seq)
 
 static enum ss_talk_verdict pass(struct ss_handshake *handshake, int64_t t)
 {
-    handshake->talk.state = SS_TALK_GOING;
+    struct ss_talk *talk = &handshake->talk;
+
+    talk->state = SS_TALK_GOING;
     note_talk(handshake, t);
-    return ++handshake->talk.chunks < TALK_CHUNKS_MAX ? SS_TALK_PASSED : SS_TALK_NONE;
+    return ++talk->chunks < (talk->is_known ? TALK_CHUNKS_MAX : UNKNOWN_CHUNKS_MAX) ? SS_TALK_PASSED
+                                                                                    : SS_TALK_NONE;
+}
+
+/* The connection's first bytes: whether they may be a talk at all. */
+static bool open_talk(struct ss_handshake *handshake, struct ss_span bytes, enum ss_side side)
+{
+    handshake->talk.is_known = ss_talk_is_opener(bytes, side == SS_CLIENT);
+    return handshake->talk.is_known || !ss_talk_is_other(bytes);
 }
 
 /* A PROXY protocol header, collected until it is whole. False: it is none, or what is left of *chunk comes
@@ -93,7 +105,7 @@ static enum ss_talk_verdict take_client(struct ss_handshake *handshake, struct s
         begin_tls(handshake, chunk->seq);
         return SS_TALK_TLS;
     }
-    if (talk->state == SS_TALK_EXPECTED && !ss_talk_is_opener(chunk->bytes, true))
+    if (talk->state == SS_TALK_EXPECTED && !open_talk(handshake, chunk->bytes, SS_CLIENT))
         return SS_TALK_NONE;
     if (!ss_talk_find_hello(chunk->bytes, &offset))
         return pass(handshake, t);
@@ -112,7 +124,18 @@ static enum ss_talk_verdict take_server(struct ss_handshake *handshake, struct s
         return pass(handshake, t);
     if (first == SS_TLS_HANDSHAKE || first == SS_TLS_ALERT_RECORD)
         return SS_TALK_TLS; /* the mirror shows the answer first, or shows the server only */
-    return ss_talk_is_opener(chunk->bytes, false) ? pass(handshake, t) : SS_TALK_NONE;
+    return open_talk(handshake, chunk->bytes, SS_SERVER) ? pass(handshake, t) : SS_TALK_NONE;
+}
+
+bool ss_handshake_skip(struct ss_handshake *handshake, enum ss_side side, uint32_t seq, uint32_t missing)
+{
+    uint32_t before = handshake->stream[side].first + handshake->talk.skipped[side] - seq;
+
+    if (handshake->talk.state != SS_TALK_OVER)
+        return false;
+    if ((int32_t)before > 0)
+        missing = missing > before ? missing - before : 0;
+    return missing == 0 || ss_tls_skip(&handshake->tls[side], missing);
 }
 
 enum ss_talk_verdict ss_handshake_talk(struct ss_handshake *handshake, enum ss_side side,

@@ -93,19 +93,27 @@ static void end_flight(struct ss_handshake *handshake, uint64_t offset)
     handshake->has_flight_end = true;
 }
 
+/* A TLS 1.2 handshake that is no resumption: any of the messages that one leaves out. */
+static bool is_full(const struct ss_handshake *handshake)
+{
+    return handshake->has_flight_end || handshake->has_certificate || handshake->has_key_exchange;
+}
+
 static void take_server_event(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
 {
     switch (event->kind) {
     case SS_TLS_MESSAGE:
         if (event->type == SS_TLS_SERVER_HELLO)
             take_server_hello(handshake, event, t);
+        else if (event->type == SS_TLS_CERTIFICATE)
+            handshake->has_certificate = true;
         else if (event->type == SS_TLS_SERVER_HELLO_DONE)
             end_flight(handshake, event->end);
         break;
     case SS_TLS_CCS:
         if (!ss_handshake_is_tls12(handshake))
             break;
-        if (handshake->has_flight_end && !handshake->resumed12) {
+        if (is_full(handshake) && !handshake->resumed12) {
             ss_handshake_mark(handshake, SS_MARK_SERVER_FINISHED, t);
         } else {
             handshake->resumed12 = true;
@@ -137,6 +145,8 @@ static void take_client_event(struct ss_handshake *handshake, const struct ss_tl
     case SS_TLS_MESSAGE:
         if (event->type == SS_TLS_CLIENT_HELLO)
             take_client_hello(handshake, event, t);
+        else if (event->type == SS_TLS_CLIENT_KEY_EXCHANGE)
+            handshake->has_key_exchange = true;
         break;
     case SS_TLS_CCS:
         ss_answer_note(handshake, true, 1, begin_seq, t);

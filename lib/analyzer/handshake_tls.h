@@ -28,7 +28,7 @@ static inline bool ss_handshake_is_marked(const struct ss_handshake *handshake, 
 
 static inline bool ss_handshake_is_tls12(const struct ss_handshake *handshake)
 {
-    return handshake->has_server_hello && handshake->hello.version < SS_TLS13;
+    return handshake->has_server_hello ? handshake->hello.version < SS_TLS13 : handshake->has_key_exchange;
 }
 
 /* The first reason to end counts; packets that were under way then still make their marks. */

@@ -26,6 +26,7 @@ struct ss_burst {
     uint64_t hash[SS_BURST_MAX];
     uint32_t flow[SS_BURST_MAX];
     int64_t time_ns[SS_BURST_MAX]; /* the frame's, within 0 and what arithmetic can bear */
+    int64_t age_ns[SS_BURST_MAX];  /* the same, as far as it is believed: what ages goes by this */
     const struct ss_frame *frame[SS_BURST_MAX];
     bool from_first[SS_BURST_MAX];
 };
@@ -38,7 +39,8 @@ struct ss_analyzer {
     struct ss_history kept;   /* the handshakes tier */
     struct ss_history recent; /* the recent tier */
     uint64_t packet_number;
-    int64_t now_ns;                 /* newest time seen */
+    int64_t now_ns;                 /* newest time seen and believed */
+    bool has_leapt;                 /* the frame before claimed a time far ahead of it */
     uint32_t handshake_hand;        /* the handshake block that upkeep looks at next */
     struct ss_mirror_second mirror; /* of the current second */
     bool has_fed;                   /* since the last tick: upkeep has had its turn */
@@ -50,6 +52,7 @@ struct ss_analyzer {
 };
 
 /* Connections: connection.c */
+bool ss_connection_is_opening(const struct ss_packet *packet); /* a client's SYN, or ClientHello */
 void ss_connection_packet(struct ss_analyzer *analyzer, unsigned i);
 void ss_connection_forget(struct ss_analyzer *analyzer, uint32_t number, int64_t now_ns);
 void ss_connection_conclude(struct ss_analyzer *analyzer, struct ss_handshake *handshake, int64_t until_ns);

@@ -29,14 +29,16 @@ static uint32_t silent_ms(const struct ss_flow *flow, int64_t now_ns)
 
 bool ss_upkeep_is_over(const struct ss_flow *flow, int64_t now_ns)
 {
-    return silent_ms(flow, now_ns) > (flow->is_closed ? CLOSED_MS : IDLE_MS);
+    /* A handshake under way knows itself how long it waits. */
+    bool is_closed = flow->is_closed && flow->state != SS_FLOW_OPEN;
+    return silent_ms(flow, now_ns) > (is_closed ? CLOSED_MS : IDLE_MS);
 }
 
 /* ---- handshakes that wait */
 
 bool ss_upkeep_is_stuck(const struct ss_handshake *handshake, int64_t now_ns)
 {
-    return now_ns - handshake->base_ns - handshake->last_ns >= STUCK_NS;
+    return now_ns - handshake->seen_ns >= STUCK_NS;
 }
 
 /* When a handshake that nothing more came of counts as given up: not when upkeep happened to see it. */

@@ -57,6 +57,8 @@ static void follow(struct ss_walk *walk, uint8_t protocol)
  * more, when somebody cut it without a word. */
 static void limit(struct ss_walk *walk, uint32_t bytes)
 {
+    if (walk->is_limited && bytes > walk->wire)
+        return;
     if (bytes < ss_span_left(&walk->in))
         walk->in.end = walk->in.at + bytes;
     walk->wire = bytes;

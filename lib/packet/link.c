@@ -19,6 +19,8 @@ enum ss_layer ss_layer_of_ethertype(uint16_t ethertype)
         return SS_LAYER_MPLS;
     case 0x8864: /* RFC 2516; its discovery stage, 0x8863, carries no IP */
         return SS_LAYER_PPPOE;
+    case 0x8909:
+        return SS_LAYER_CMD;
     case 0x6558: /* transparent Ethernet bridging, in GRE and Geneve (RFC 1701) */
         return SS_LAYER_ETHERNET;
     default:
@@ -98,6 +100,22 @@ enum ss_refusal ss_layer_vlan(struct ss_walk *walk)
     return SS_REFUSED_NOTHING;
 }
 
+/* Cisco MetaData, which carries a security group tag: version, length of the option in units of 4 bytes, the
+ * option, EtherType. */
+enum ss_refusal ss_layer_cmd(struct ss_walk *walk)
+{
+    const uint8_t *header, *type;
+    enum ss_refusal refused = ss_walk_take(walk, 2, &header);
+    if (refused == SS_REFUSED_NOTHING)
+        refused = ss_walk_take(walk, header[1] * 4u, &type);
+    if (refused == SS_REFUSED_NOTHING)
+        refused = ss_walk_take(walk, 2, &type);
+    if (refused != SS_REFUSED_NOTHING)
+        return refused;
+    walk->next = ss_layer_of_ethertype(ss_load16(type));
+    return SS_REFUSED_NOTHING;
+}
+
 /* Whether an Ethernet header at `offset` would have a type that leads on. */
 static bool looks_ethernet(const struct ss_span *in, size_t offset)
 {
@@ -148,14 +166,28 @@ enum ss_refusal ss_layer_mpls(struct ss_walk *walk)
     return bottom ? after_labels(walk) : SS_REFUSED_NOTHING;
 }
 
+/* What is left is no longer than a header says, whatever the headers inside say: access concentrators have
+ * been seen that count Ethernet's padding into the length of IP. */
+static void limit(struct ss_walk *walk, uint32_t bytes)
+{
+    if (bytes > walk->wire)
+        return;
+    if (bytes < ss_span_left(&walk->in))
+        walk->in.end = walk->in.at + bytes;
+    walk->wire = bytes;
+    walk->is_limited = true;
+}
+
 /* RFC 2516 section 4: version and type, code, session, length; then PPP's protocol, whose first byte may be
  * left out when it is zero (RFC 1661 section 6.5). */
 enum ss_refusal ss_layer_pppoe(struct ss_walk *walk)
 {
     const uint8_t *header, *protocol;
     enum ss_refusal refused = ss_walk_take(walk, 6, &header);
-    if (refused == SS_REFUSED_NOTHING)
-        refused = ss_walk_take(walk, 1, &protocol);
+    if (refused != SS_REFUSED_NOTHING)
+        return refused;
+    limit(walk, ss_load16(header + 4));
+    refused = ss_walk_take(walk, 1, &protocol);
     if (refused != SS_REFUSED_NOTHING)
         return refused;
     ss_walk_encap(walk, SS_ENCAP_PPPOE, ss_load16(header + 2));

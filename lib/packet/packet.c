@@ -93,6 +93,8 @@ static enum ss_refusal decode_layer(struct ss_walk *walk)
     case SS_LAYER_VLAN:
     case SS_LAYER_QINQ:
         return ss_layer_vlan(walk);
+    case SS_LAYER_CMD:
+        return ss_layer_cmd(walk);
     case SS_LAYER_MPLS:
         return ss_layer_mpls(walk);
     case SS_LAYER_PPPOE:

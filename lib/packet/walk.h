@@ -21,6 +21,7 @@ enum ss_layer {
     SS_LAYER_NULL,
     SS_LAYER_VLAN,
     SS_LAYER_QINQ,
+    SS_LAYER_CMD,
     SS_LAYER_MPLS,
     SS_LAYER_PPPOE,
     SS_LAYER_IP, /* of either version */
@@ -40,6 +41,7 @@ struct ss_walk {
     struct ss_span in; /* captured and not taken yet */
     uint32_t wire;     /* bytes from in.at on, on the wire */
     bool has_ip;       /* an IP header was taken */
+    bool is_limited;   /* a header around IP says how long it is at most */
     uint8_t protocol;  /* of the extension header that follows */
     enum ss_layer next;
     struct ss_packet *packet;
@@ -92,6 +94,7 @@ enum ss_refusal ss_layer_sll(struct ss_walk *walk);
 enum ss_refusal ss_layer_sll2(struct ss_walk *walk);
 enum ss_refusal ss_layer_null(struct ss_walk *walk);
 enum ss_refusal ss_layer_vlan(struct ss_walk *walk);
+enum ss_refusal ss_layer_cmd(struct ss_walk *walk);
 enum ss_refusal ss_layer_mpls(struct ss_walk *walk);
 enum ss_refusal ss_layer_pppoe(struct ss_walk *walk);
 enum ss_refusal ss_layer_ip(struct ss_walk *walk);

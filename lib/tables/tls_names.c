@@ -12,13 +12,15 @@ struct name {
     const char *text;
 };
 
-/* Registered names, and the TLS 1.3 drafts that browsers and servers spoke (0x7f00 + draft). */
+/* Registered names, and the TLS 1.3 drafts that browsers and servers spoke (0x7f00 + draft; 0xfb00 + draft,
+ * Facebook's). */
 static const struct name VERSIONS[] = {
     {0x0002, "SSL 2"},       {0x0300, "SSL 3"},       {0x0301, "1.0"},         {0x0302, "1.1"},
-    {0x0303, "1.2"},         {0x0304, "1.3"},         {0x7f12, "1.3-draft18"}, {0x7f13, "1.3-draft19"},
+    {0x0303, "1.2"},         {0x0304, "1.3"},         {0x7f0e, "1.3-draft14"}, {0x7f0f, "1.3-draft15"},
+    {0x7f10, "1.3-draft16"}, {0x7f11, "1.3-draft17"}, {0x7f12, "1.3-draft18"}, {0x7f13, "1.3-draft19"},
     {0x7f14, "1.3-draft20"}, {0x7f15, "1.3-draft21"}, {0x7f16, "1.3-draft22"}, {0x7f17, "1.3-draft23"},
     {0x7f18, "1.3-draft24"}, {0x7f19, "1.3-draft25"}, {0x7f1a, "1.3-draft26"}, {0x7f1b, "1.3-draft27"},
-    {0x7f1c, "1.3-draft28"},
+    {0x7f1c, "1.3-draft28"}, {0xfb17, "1.3-fb23"},    {0xfb1a, "1.3-fb26"},
 };
 
 /* TLS 1.3, the common ones of TLS 1.2 and before, and ChaCha20 as draft-agl-tls-chacha20poly1305 numbered it

@@ -39,6 +39,18 @@ bool ss_talk_is_opener(struct ss_span bytes, bool from_client)
     return false;
 }
 
+static const char *const OTHERS[] = {"GET ", "POST ", "HEAD ", "PUT ", "HTTP/1.", "SSH-"};
+
+bool ss_talk_is_other(struct ss_span bytes)
+{
+    for (size_t i = 0; i < sizeof(OTHERS) / sizeof(OTHERS[0]); i++) {
+        size_t length = strlen(OTHERS[i]);
+        if (ss_span_left(&bytes) >= length && memcmp(bytes.at, OTHERS[i], length) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* 16 03 0x llll 01 00 mmmm 03 0x, the message no shorter than a hello can be. */
 static bool is_hello(const uint8_t *at)
 {

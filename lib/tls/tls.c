@@ -175,6 +175,20 @@ static bool sslv2_header_may_be(const struct ss_tls_direction *direction)
     }
 }
 
+bool ss_tls_is_sslv2_hello(struct ss_span bytes)
+{
+    struct ss_tls_direction direction = {.header_seen = 0};
+
+    if (ss_span_left(&bytes) < SSLV2_HEADER_BYTES || (*bytes.at & 0x80) == 0)
+        return false;
+    while (direction.header_seen < SSLV2_HEADER_BYTES) {
+        direction.header[direction.header_seen++] = *bytes.at++;
+        if (!sslv2_header_may_be(&direction))
+            return false;
+    }
+    return true;
+}
+
 static void take_block(struct ss_tls_direction *direction, struct ss_pool *pool)
 {
     assert(pool->block_bytes >= SS_TLS_BLOCK_BYTES);

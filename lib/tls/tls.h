@@ -103,6 +103,9 @@ struct ss_tls_direction {
 
 void ss_tls_init(struct ss_tls_direction *direction);
 
+/* Bytes begin like an SSLv2-framed ClientHello, by all of its fixed part. */
+bool ss_tls_is_sslv2_hello(struct ss_span bytes);
+
 /* Reads on in *input, which shrinks by what was consumed. Returns one event; call again until SS_TLS_MORE (or
  * NOT_TLS, BROKEN). */
 struct ss_tls_event ss_tls_next(struct ss_tls_direction *direction, struct ss_pool *pool,

@@ -29,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (ss_talk_find_hello(ss_span_of(data, size), &offset))
         assert(offset + 11 <= size && data[offset] == 0x16);
+    ss_talk_is_other(ss_span_of(data, size));
     ss_talk_is_opener(ss_span_of(data, size), true);
     ss_talk_is_opener(ss_span_of(data, size), false);
     return 0;

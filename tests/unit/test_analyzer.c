@@ -727,6 +727,94 @@ static void a_handshake_whose_syn_was_missed_begins_with_its_hello(void **state)
     free_tape(tape);
 }
 
+static void a_handshake_whose_syn_was_missed_begins_with_its_sslv2_hello(void **state)
+{
+    (void)state;
+    static struct tls_bytes hello;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    hello = (struct tls_bytes){0};
+    tls_put_sslv2_hello(&hello, 0x0301, 3, 16);
+    data(tape, &c, SS_CLIENT, 0, &hello);
+    data(tape, &c, SS_SERVER, 1000, &server12_full);
+    data(tape, &c, SS_CLIENT, 21000, &answer12);
+    data(tape, &c, SS_SERVER, 22000, &finished12);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_CLIENT_HELLO], 0);
+    assert_int_equal(only_one(played)->client.port, 51234);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* By a snap length: of each packet only the first 40 bytes of payload are known. */
+static void what_was_cut_off_a_packet_counts_as_seen_with_it(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    put_tls13(tape, &c, 0);
+    for (unsigned i = 0; i < tape->count; i++) {
+        struct ss_packet packet;
+        struct ss_frame *frame = &tape->frames[i].frame;
+        assert_int_equal(ss_packet_decode(frame, &packet), SS_REFUSED_NOTHING);
+        if (packet.payload_bytes > 40)
+            frame->captured = (uint32_t)(packet.payload - frame->data) + 40;
+    }
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(20500));
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_CLIENT_HELLO], US(20500));
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_HELLO_ACK], US(20530));
+    close_player(played);
+    free_tape(tape);
+}
+
+/* The server's flight is not shown, so its ServerHello names no version. */
+static void a_clients_key_exchange_says_that_its_change_of_cipher_is_the_answer(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20500, &hello12);
+    c.sent[SS_SERVER] = (uint32_t)server12_full.length;
+    data(tape, &c, SS_CLIENT, 50000, &answer12);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_CLIENT_FINISHED], US(50000));
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_HELLO], SS_MARK_UNSEEN);
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_UNFINISHED);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* Its flight ends without a ServerHelloDone. */
+static void a_servers_certificate_says_that_its_change_of_cipher_is_no_resumption(void **state)
+{
+    (void)state;
+    static struct tls_bytes flight, certificate;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    flight = certificate = (struct tls_bytes){0};
+    put_server(&flight, (struct tls_server_recipe){.cipher = 0xc02f});
+    tls_put_message(&certificate, 11, 2000);
+    tls_put_records(&flight, 22, &certificate, 16384);
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20500, &hello12);
+    data(tape, &c, SS_SERVER, 21700, &flight);
+    data(tape, &c, SS_CLIENT, 50000, &answer12);
+    data(tape, &c, SS_SERVER, 51000, &finished12);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+    assert_false(only_one(played)->tls.resumed);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_FINISHED], US(51000));
+    close_player(played);
+    free_tape(tape);
+}
+
 static void seen_from_one_side_it_says_so(void **state)
 {
     (void)state;
@@ -1180,6 +1268,58 @@ static void what_was_lost_in_a_talk_is_no_loss_of_the_handshake(void **state)
     assert_int_equal(finding->server_retransmits, 1);
     assert_int_equal(finding->judged.share_ns[SS_SHARE_LOSS], 0);
     assert_int_equal(finding->judged.share_ns[SS_SHARE_IDLE], US(end - 20000));
+    close_player(played);
+    free_tape(tape);
+}
+
+/* As with RDP, IRC, and what nobody has heard of. */
+static void a_talk_of_an_unknown_protocol_is_heard_for_a_while(void **state)
+{
+    (void)state;
+    for (unsigned words = 1; words <= 8; words++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+
+        open_tcp(tape, &c, 0);
+        for (unsigned i = 0; i < words; i++)
+            put_text(tape, &c, i % 2 == 0 ? SS_CLIENT : SS_SERVER, 20100 + i, "\x03\x01\x13\x0e");
+        data(tape, &c, SS_CLIENT, 20500, &hello13);
+        ack(tape, &c, SS_SERVER, 20530);
+        data(tape, &c, SS_SERVER, 21700, &server13);
+        ack(tape, &c, SS_CLIENT, 41800);
+        data(tape, &c, SS_CLIENT, 50000, &answer13);
+        struct played *played = play(tape);
+        assert_int_equal(count_news(played, SS_NEWS_JUDGED), words < 8);
+        if (words < 8) {
+            const struct ss_finding *finding = only_one(played);
+            assert_int_equal(finding->mark_ns[SS_MARK_TALK], US(20100 + words - 1));
+            assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(20500));
+            assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+        }
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void what_the_mirror_lost_of_a_talk_is_not_missing_in_tls(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    put_text(tape, &c, SS_CLIENT, 20100, "CONNECT www.example:443 HTTP/1.0\r\n\r\n");
+    c.sent[SS_SERVER] += 95; /* the proxy's answer, which is not shown */
+    data(tape, &c, SS_CLIENT, 20500, &hello13);
+    ack(tape, &c, SS_SERVER, 20530);
+    data(tape, &c, SS_SERVER, 40000, &server13);
+    ack(tape, &c, SS_CLIENT, 41800);
+    data(tape, &c, SS_CLIENT, 50000, &answer13);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_HELLO], US(40000));
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_FLIGHT], US(40000));
+    assert_int_equal(only_one(played)->tap_missing_bytes, 95);
     close_player(played);
     free_tape(tape);
 }
@@ -1821,7 +1961,7 @@ static void of_the_seconds_of_several_analyzers_the_newest_are_known(void **stat
     assert_int_equal(loss.missing_bytes, 1100);
 }
 
-/* It is judged a second after it was broken off; until then it is not open any more. */
+/* It is judged a second after both sides closed; until then it is not open any more. */
 static void a_handshake_broken_off_late_is_judged_once(void **state)
 {
     (void)state;
@@ -1833,6 +1973,7 @@ static void a_handshake_broken_off_late_is_judged_once(void **state)
     open_tcp(tape, &c, 0);
     data(tape, &c, SS_CLIENT, 20500, &hello13);
     flag(tape, &c, SS_CLIENT, 11 * SECOND, SS_TCP_FIN);
+    send_as(tape, &c, SS_SERVER, 11 * SECOND, (struct send){.flags = SS_TCP_FIN, .offset = AUTO});
     struct played *played = open_player(config);
     feed_rest(played, tape, 0);
     idle_until(played, 11 * SECOND + 500000);
@@ -1903,6 +2044,76 @@ static void a_connection_that_says_nothing_is_silent_and_counted_once(void **sta
 }
 
 /* ---- a port used again */
+
+/* A balancer made two connections of one SYN; the client stays with the first. */
+static void a_syn_ack_of_another_number_after_the_ack_changes_nothing(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    c.isn[SS_SERVER] += 99000000;
+    syn_ack(tape, &c, 20100);
+    c.isn[SS_SERVER] -= 99000000;
+    data(tape, &c, SS_CLIENT, 20500, &hello13);
+    ack(tape, &c, SS_SERVER, 20530);
+    data(tape, &c, SS_SERVER, 21700, &server13);
+    ack(tape, &c, SS_CLIENT, 41800);
+    data(tape, &c, SS_CLIENT, 50000, &answer13);
+    struct played *played = play(tape);
+    CHECK_MARKS(only_one(played), TLS13_MARKS);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* The server still had one of the same ports: its acknowledgement of that one is reset, and the SYN sent
+ * again. */
+static void a_reset_of_an_older_connection_is_not_the_end_of_this_one(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234), older = connection_of(51234);
+
+    older.isn[SS_CLIENT] -= 900000000;
+    older.isn[SS_SERVER] -= 500000000;
+    syn(tape, &c, 0);
+    ack(tape, &older, SS_SERVER, 30);
+    send_as(tape, &older, SS_CLIENT, 60, (struct send){.flags = SS_TCP_RST, .no_ack = true});
+    put_tls13(tape, &c, 3 * SECOND);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SYN], 0);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SYN_ACK], US(3 * SECOND + 40));
+    assert_int_equal(only_one(played)->judged.share_ns[SS_SHARE_LOSS], US(3 * SECOND));
+    close_player(played);
+    free_tape(tape);
+}
+
+/* Its last words come 15 s later, behind a FIN of its own that was shown before them. */
+static void a_side_that_has_closed_hears_the_other_one_out(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20500, &hello12);
+    data(tape, &c, SS_SERVER, 21700, &server12_full);
+    data(tape, &c, SS_CLIENT, 50000, &answer12);
+    flag(tape, &c, SS_CLIENT, 50010, SS_TCP_FIN);
+    int64_t finished_at = c.sent[SS_SERVER];
+    send_as(tape, &c, SS_SERVER, 7 * SECOND,
+            (struct send){
+                .flags = SS_TCP_FIN, .offset = finished_at + (int64_t)finished12.length, .acked = AUTO});
+    send_as(tape, &c, SS_SERVER, 15 * SECOND,
+            (struct send){.offset = finished_at, .acked = AUTO, .payload = &finished12});
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_FINISHED], US(15 * SECOND));
+    close_player(played);
+    free_tape(tape);
+}
 
 static void a_port_used_again_is_a_connection_of_its_own(void **state)
 {
@@ -2403,6 +2614,54 @@ static void a_packet_is_late_by_its_own_time_and_not_by_that_of_its_burst(void *
     }
 }
 
+/* Frames with wrong times: +48 and -21 years. */
+static void a_single_packet_of_another_year_costs_no_mark_but_its_own(void **state)
+{
+    (void)state;
+    static const int64_t years_s[] = {1500000000, -660000000};
+
+    for (size_t i = 0; i < ROWS(years_s); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        put_tls13(tape, &c, 0);
+        tape->frames[1].frame.time_ns += years_s[i] * SS_NS_PER_S;
+        for (unsigned burst = 1; burst <= 3; burst += 2) {
+            struct played *played = play_with(tape, plain_config(), burst);
+            const struct ss_finding *finding = only_one(played);
+            assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+            assert_int_equal(finding->mark_ns[SS_MARK_SYN], 0);
+            assert_int_equal(finding->mark_ns[SS_MARK_SYN_ACK], US(40) + years_s[i] * SS_NS_PER_S);
+            assert_int_equal(finding->mark_ns[SS_MARK_ACK], US(20000));
+            assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_FINISHED], US(50000));
+            close_player(played);
+        }
+        free_tape(tape);
+    }
+}
+
+/* As files that were put together from others do. */
+static void handshakes_of_earlier_than_those_before_are_measured_all_the_same(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection late = connection_of(51234), earlier = connection_of(51235);
+
+    put_tls13(tape, &late, 0);
+    put_tls13(tape, &earlier, -3600LL * SECOND);
+    struct played *played = open_player(plain_config());
+    for (unsigned i = 0; i < tape->count; i++) {
+        feed(played, tape, i, i + 1, 1);
+        for (unsigned turn = 0; turn < 1000; turn++)
+            ss_upkeep(played->analyzer);
+    }
+    flush(played);
+    assert_int_equal(count_news(played, SS_NEWS_JUDGED), 2);
+    for (unsigned i = 0; i < 2; i++)
+        CHECK_MARKS(judged(played, i), TLS13_MARKS);
+    close_player(played);
+    free_tape(tape);
+}
+
 static void times_of_any_size_do_no_harm(void **state)
 {
     (void)state;
@@ -2736,6 +2995,10 @@ int main(void)
         cmocka_unit_test(early_data_is_not_the_answer_to_the_flight),
         cmocka_unit_test(a_hello_cut_anywhere_has_a_first_and_a_last_byte),
         cmocka_unit_test(a_handshake_whose_syn_was_missed_begins_with_its_hello),
+        cmocka_unit_test(a_handshake_whose_syn_was_missed_begins_with_its_sslv2_hello),
+        cmocka_unit_test(what_was_cut_off_a_packet_counts_as_seen_with_it),
+        cmocka_unit_test(a_clients_key_exchange_says_that_its_change_of_cipher_is_the_answer),
+        cmocka_unit_test(a_servers_certificate_says_that_its_change_of_cipher_is_no_resumption),
         cmocka_unit_test(seen_from_one_side_it_says_so),
         cmocka_unit_test(neighbours_shown_in_the_wrong_order_change_no_mark),
         cmocka_unit_test(an_ack_shown_before_its_syn_ack_is_the_ack_all_the_same),
@@ -2750,6 +3013,8 @@ int main(void)
         cmocka_unit_test(the_end_of_a_talk_is_where_it_was_and_not_where_it_is_shown),
         cmocka_unit_test(a_talk_that_goes_on_in_the_segment_of_the_hello_ends_there),
         cmocka_unit_test(what_was_lost_in_a_talk_is_no_loss_of_the_handshake),
+        cmocka_unit_test(a_talk_of_an_unknown_protocol_is_heard_for_a_while),
+        cmocka_unit_test(what_the_mirror_lost_of_a_talk_is_not_missing_in_tls),
         cmocka_unit_test(a_talk_that_never_ends_is_not_tls),
         cmocka_unit_test(a_hello_framed_as_in_sslv2_begins_a_handshake),
         cmocka_unit_test(a_handshake_of_sslv2_itself_is_one_that_is_not_understood),
@@ -2770,6 +3035,9 @@ int main(void)
         cmocka_unit_test(of_the_seconds_of_several_analyzers_the_newest_are_known),
         cmocka_unit_test(a_handshake_broken_off_late_is_judged_once),
         cmocka_unit_test(a_stuck_handshake_is_given_up_when_it_was_due_and_not_when_upkeep_sees_it),
+        cmocka_unit_test(a_syn_ack_of_another_number_after_the_ack_changes_nothing),
+        cmocka_unit_test(a_reset_of_an_older_connection_is_not_the_end_of_this_one),
+        cmocka_unit_test(a_side_that_has_closed_hears_the_other_one_out),
         cmocka_unit_test(a_connection_that_says_nothing_is_silent_and_counted_once),
         cmocka_unit_test(a_port_used_again_is_a_connection_of_its_own),
         cmocka_unit_test(a_handshake_cut_off_by_a_new_one_was_unfinished_until_then),
@@ -2789,6 +3057,8 @@ int main(void)
         cmocka_unit_test(findings_that_nobody_fetches_are_counted_and_flush_waits_for_room),
         cmocka_unit_test(a_connection_is_forgotten_after_its_silence_however_long_that_was),
         cmocka_unit_test(a_packet_is_late_by_its_own_time_and_not_by_that_of_its_burst),
+        cmocka_unit_test(a_single_packet_of_another_year_costs_no_mark_but_its_own),
+        cmocka_unit_test(handshakes_of_earlier_than_those_before_are_measured_all_the_same),
         cmocka_unit_test(times_of_any_size_do_no_harm),
         cmocka_unit_test(the_same_packets_give_the_same_findings_however_they_are_cut_into_bursts),
         cmocka_unit_test(an_export_gives_each_packet_once_whatever_tiers_there_are),

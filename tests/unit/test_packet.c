@@ -224,6 +224,17 @@ static void pppoe_v6(struct frame *f)
     add_v6(f);
 }
 
+/* Cisco MetaData with a security group tag. */
+static void metadata(struct frame *f)
+{
+    frame_ethernet(f);
+    frame_tag(f, 0x8909, 0x0101);
+    f->length -= 2;
+    frame_bytes(f, "\0\1\0\2\0", 6);
+    f->next_at = f->length - 2;
+    add_v4(f);
+}
+
 static void gre_v4(struct frame *f)
 {
     frame_ethernet(f);
@@ -450,6 +461,7 @@ static const struct encapsulation ENCAPSULATIONS[] = {
     {mpls_pseudowire_to_an_address_of_zeros, SS_LINK_ETHERNET, false, "mpls:18"},
     {pppoe_v4, SS_LINK_ETHERNET, false, "pppoe:5779"},
     {pppoe_v6, SS_LINK_ETHERNET, true, "vlan:7,pppoe:1"},
+    {metadata, SS_LINK_ETHERNET, false, ""},
     {gre_v4, SS_LINK_ETHERNET, false, "gre:0"},
     {gre_with_all_fields, SS_LINK_ETHERNET, true, "gre:3735928559"},
     {gre_bridging, SS_LINK_ETHERNET, false, "gre:9,vlan:10"},
@@ -549,6 +561,21 @@ static void padding_is_no_payload(void **state)
         assert_int_equal(decode_whole(&frame, &packet), SS_REFUSED_NOTHING);
         assert_segment(&packet);
     }
+}
+
+/* An access concentrator that counts Ethernet's padding into the length of IP, but not into PPPoE's. */
+static void padding_that_ip_counts_is_no_payload_where_pppoe_knows_better(void **state)
+{
+    (void)state;
+    struct ss_packet packet;
+    frame_start(&f, SS_LINK_ETHERNET);
+    pppoe_v4(&f);
+    struct ss_frame frame = frame_end(&f);
+    f.bytes[25] = (uint8_t)(f.bytes[25] + 6); /* IP's total length */
+    frame.captured += 6;
+    frame.wire += 6;
+    assert_int_equal(decode_whole(&frame, &packet), SS_REFUSED_NOTHING);
+    assert_segment(&packet);
 }
 
 static void a_frame_that_ends_too_early_contradicts_the_lengths_in_it(void **state)
@@ -809,6 +836,7 @@ int main(void)
         cmocka_unit_test(a_frame_cut_by_a_snap_length_decodes_while_its_headers_are_there),
         cmocka_unit_test(a_frame_cut_without_a_word_decodes_as_one_cut_by_a_snap_length),
         cmocka_unit_test(padding_is_no_payload),
+        cmocka_unit_test(padding_that_ip_counts_is_no_payload_where_pppoe_knows_better),
         cmocka_unit_test(a_frame_that_ends_too_early_contradicts_the_lengths_in_it),
         cmocka_unit_test(without_a_total_length_the_rest_of_the_frame_is_the_packet),
         cmocka_unit_test(what_cannot_be_decoded_is_refused_with_its_reason),

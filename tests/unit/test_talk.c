@@ -158,6 +158,27 @@ static void known_openers_are_told_from_anything_else_and_by_who_speaks(void **s
     }
 }
 
+static void what_never_comes_to_tls_is_told_by_its_first_bytes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        bool other;
+    } OPENINGS[] = {{"GET / HTTP/1.1\r\n", true},
+                    {"POST / HTTP/1.1\r\n", true},
+                    {"HTTP/1.1 200 OK\r\n", true},
+                    {"SSH-2.0-OpenSSH", true},
+                    {"GET", false},
+                    {"NICK a\r\n", false},
+                    {"220 mail.example", false},
+                    {"", false}};
+    for (size_t i = 0; i < COUNT_OF(OPENINGS); i++) {
+        print_message("%s\n", OPENINGS[i].bytes);
+        struct ss_span bytes = ss_span_of(OPENINGS[i].bytes, strlen(OPENINGS[i].bytes));
+        assert_int_equal(ss_talk_is_other(bytes), OPENINGS[i].other);
+    }
+}
+
 static void a_hello_is_found_wherever_it_begins_and_nothing_else_is(void **state)
 {
     (void)state;
@@ -186,6 +207,7 @@ int main(void)
         cmocka_unit_test(a_header_in_pieces_asks_for_more_until_it_is_whole),
         cmocka_unit_test(a_version_1_line_that_never_ends_is_refused),
         cmocka_unit_test(known_openers_are_told_from_anything_else_and_by_who_speaks),
+        cmocka_unit_test(what_never_comes_to_tls_is_told_by_its_first_bytes),
         cmocka_unit_test(a_hello_is_found_wherever_it_begins_and_nothing_else_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -356,6 +356,22 @@ static void an_sslv2_framed_hello_is_a_message_and_tls_records_follow(void **sta
     }
 }
 
+/* Each of the fixed part's bytes counts, but the low ones of the version and of lengths that still fit. */
+static void an_sslv2_framed_hello_is_known_by_its_fixed_part(void **state)
+{
+    (void)state;
+    static struct tls_bytes wire;
+    wire.length = 0;
+    tls_put_sslv2_hello(&wire, 0x0301, 3, 16);
+    for (size_t length = 0; length <= wire.length; length++)
+        assert_int_equal(ss_tls_is_sslv2_hello(ss_span_of(wire.at, length)), length >= 11);
+    for (size_t i = 0; i < 11; i++) {
+        wire.at[i] ^= 0x80;
+        assert_false(ss_tls_is_sslv2_hello(ss_span_of(wire.at, wire.length)));
+        wire.at[i] ^= 0x80;
+    }
+}
+
 static void a_hello_over_many_records_is_put_together(void **state)
 {
     (void)state;
@@ -576,6 +592,7 @@ int main(void)
         cmocka_unit_test(the_longest_record_passes),
         cmocka_unit_test(some_empty_handshake_records_in_a_row_are_ignored_and_more_are_not),
         cmocka_unit_test(an_sslv2_framed_hello_is_a_message_and_tls_records_follow),
+        cmocka_unit_test(an_sslv2_framed_hello_is_known_by_its_fixed_part),
         cmocka_unit_test(a_hello_over_many_records_is_put_together),
         cmocka_unit_test(a_hello_is_kept_up_to_the_size_of_a_block),
         cmocka_unit_test(a_certificate_of_any_length_takes_no_block),
