@@ -29,7 +29,7 @@ static void decode(const struct ss_frame *frames, struct ss_packet *packets, uns
     for (unsigned i = 0; i < count; i++) {
         if (i + DECODE_AHEAD < count)
             __builtin_prefetch(frames[i + DECODE_AHEAD].data);
-        ss_packet_decode(&frames[i], &packets[i]);
+        ss_packet_decode(&frames[i], NULL, &packets[i]);
     }
 }
 

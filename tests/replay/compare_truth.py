@@ -14,7 +14,7 @@ import sys
 
 # What makes a whole flow uncertain; each is a fact about the capture, not about a reader.
 UNCERTAIN = ('one-sided', 'payload-cut-by-snaplen', 'bytes-missing', 'openvpn-framing',
-             'data-on-syn-not-accepted', 'no-server-payload', 'ip-fragments')
+             'data-on-syn-not-accepted', 'no-server-payload')
 
 
 def at(point):

@@ -663,7 +663,7 @@ static void seen_from_one_side_it_says_so(void **state)
         put_tls13(tape, &c, 0);
         for (unsigned i = 0; i < tape->count; i++) {
             struct ss_packet packet;
-            assert_int_equal(ss_packet_decode(&tape->frames[i].frame, &packet), SS_REFUSED_NOTHING);
+            assert_int_equal(ss_packet_decode(&tape->frames[i].frame, NULL, &packet), SS_REFUSED_NOTHING);
             if ((packet.destination_port == 443) == (side == 0))
                 half->frames[half->count++] = tape->frames[i];
         }
@@ -1796,7 +1796,7 @@ static unsigned read_all(struct played *played, uint64_t note, const char *clien
         assert_int_equal(record.kind, SS_HISTORY_FRAME);
         assert_true(record.number < last);
         last = record.number;
-        assert_int_equal(ss_packet_decode(&frame, &packet), SS_REFUSED_NOTHING);
+        assert_int_equal(ss_packet_decode(&frame, NULL, &packet), SS_REFUSED_NOTHING);
         assert_true(ss_ip_parse(client, strlen(client), &ip));
         assert_true(ss_ip_equal(&packet.source, &ip) || ss_ip_equal(&packet.destination, &ip));
     }
