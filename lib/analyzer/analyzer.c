@@ -106,9 +106,9 @@ static void count_frames(struct ss_analyzer *analyzer, enum ss_refusal refused, 
         counters->refused[refused] += frames;
 }
 
-static void count_received(struct ss_analyzer *analyzer, const struct ss_frame *frame)
+/* Whoever calls it counts received_packets, where possible once a burst. */
+static void count_bytes(struct ss_analyzer *analyzer, const struct ss_frame *frame)
 {
-    analyzer->counters.received_packets++;
     analyzer->counters.received_bytes += frame->wire;
     analyzer->counters.truncated_frames += frame->captured < frame->wire;
 }
@@ -117,7 +117,7 @@ static void take_key(struct ss_analyzer *analyzer, unsigned i)
 {
     struct ss_burst *burst = &analyzer->burst;
 
-    burst->key[i] = ss_flow_key_of(&burst->packet[i], &burst->from_first[i]);
+    burst->key[i] = ss_flow_key_of(&burst->packet[i], analyzer->config.packet, &burst->from_first[i]);
     burst->hash[i] = ss_flow_hash(&burst->key[i], analyzer->flows.seed);
     ss_flow_prefetch(&analyzer->flows, burst->hash[i]);
 }
@@ -139,7 +139,7 @@ static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *fram
         enum ss_refusal refused = ss_packet_decode(&frames[i], analyzer->config.packet, &burst->packet[kept]);
         if (refused == SS_REFUSED_FRAGMENT)
             break;
-        count_received(analyzer, &frames[i]);
+        count_bytes(analyzer, &frames[i]);
         if (refused == SS_REFUSED_NOTHING && !is_watched(analyzer, &burst->packet[kept]))
             refused = SS_REFUSED_NOT_WATCHED;
         if (refused != SS_REFUSED_NOTHING) {
@@ -150,6 +150,7 @@ static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *fram
         take_key(analyzer, kept);
         kept++;
     }
+    analyzer->counters.received_packets += i;
     *ret_taken = i;
     return kept;
 }
@@ -205,8 +206,9 @@ static void finish(struct ss_analyzer *analyzer, const struct ss_datagram *datag
 {
     enum ss_refusal refused = datagram->refused;
 
+    analyzer->counters.received_packets += datagram->frame_count;
     for (unsigned i = 0; i < datagram->frame_count; i++)
-        count_received(analyzer, &datagram->frames[i]);
+        count_bytes(analyzer, &datagram->frames[i]);
     if (refused == SS_REFUSED_NOTHING)
         refused = feed_whole(analyzer, datagram);
     count_frames(analyzer, refused, datagram->frame_count);
@@ -227,7 +229,8 @@ static void feed_fragment(struct ss_analyzer *analyzer, const struct ss_frame *f
     enum ss_refusal refused = ss_packet_fragment(frame, analyzer->config.packet, &fragment);
 
     if (refused != SS_REFUSED_NOTHING) {
-        count_received(analyzer, frame);
+        analyzer->counters.received_packets++;
+        count_bytes(analyzer, frame);
         count_frames(analyzer, refused, 1);
         return;
     }

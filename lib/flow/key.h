@@ -10,7 +10,7 @@
 struct ss_flow_key {
     struct ss_ip ip[2];
     uint16_t port[2];
-    uint32_t network; /* struct ss_packet's */
+    uint32_t network; /* see ss_packet_network() */
 };
 
 /* An address as one number that orders as its bytes do. */
@@ -23,8 +23,10 @@ static inline unsigned __int128 ss_flow_order(const struct ss_ip *ip)
     return (unsigned __int128)__builtin_bswap64(word[0]) << 64 | __builtin_bswap64(word[1]);
 }
 
-/* *ret_from_first: the packet's source is endpoint 0. */
-static inline struct ss_flow_key ss_flow_key_of(const struct ss_packet *packet, bool *ret_from_first)
+/* *ret_from_first: the packet's source is endpoint 0. settings NULL: the addresses alone. */
+static inline struct ss_flow_key ss_flow_key_of(const struct ss_packet *packet,
+                                                const struct ss_packet_settings *settings,
+                                                bool *ret_from_first)
 {
     unsigned __int128 source = ss_flow_order(&packet->source), other = ss_flow_order(&packet->destination);
     bool first = (source < other) | ((source == other) & (packet->source_port <= packet->destination_port));
@@ -34,7 +36,7 @@ static inline struct ss_flow_key ss_flow_key_of(const struct ss_packet *packet, 
     key.port[!first] = packet->source_port;
     key.ip[first] = packet->destination;
     key.port[first] = packet->destination_port;
-    key.network = packet->network;
+    key.network = packet->encap_count == 0 || settings == NULL ? 0 : ss_packet_network(packet, settings);
     *ret_from_first = first;
     return key;
 }

@@ -87,7 +87,6 @@ struct ss_packet {
     uint8_t flags;       /* enum ss_tcp_flag, and the ECN bits */
     bool has_timestamps; /* RFC 7323 option present */
 
-    uint32_t network; /* 0, but where settings tell networks with the same addresses apart */
     uint8_t encap_count;
     struct ss_encap encap[SS_ENCAP_MAX]; /* outermost first */
 
@@ -127,6 +126,10 @@ enum ss_refusal ss_packet_fragment(const struct ss_frame *frame, const struct ss
 enum ss_refusal ss_packet_decode_within(const struct ss_frame *frame, const struct ss_encap *encap,
                                         unsigned encap_count, const struct ss_packet_settings *settings,
                                         struct ss_packet *ret_packet);
+
+/* Which of the networks with the same addresses it is of: 0, but where settings tell them apart. One tag or
+ * one identifier does so for sure; several of them are mixed into one number. */
+uint32_t ss_packet_network(const struct ss_packet *packet, const struct ss_packet_settings *settings);
 
 /* "vlan", "qinq"... as in the record's encap. */
 const char *ss_encap_name(enum ss_encap_kind kind);

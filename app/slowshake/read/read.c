@@ -206,7 +206,7 @@ static void drain(struct reader *reader, unsigned index)
 static unsigned analyzer_of_packet(const struct reader *reader, const struct ss_packet *packet)
 {
     bool from_first;
-    struct ss_flow_key key = ss_flow_key_of(packet, &from_first);
+    struct ss_flow_key key = ss_flow_key_of(packet, &reader->config->packet, &from_first);
     return ss_flow_worker(ss_flow_hash(&key, FIXED_SEED), reader->analyzer_count);
 }
 

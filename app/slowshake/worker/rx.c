@@ -121,7 +121,7 @@ static enum ss_refusal decode(const struct ss_worker *worker, struct rte_mbuf *m
 static unsigned analyzer_of_packet(const struct ss_worker *worker, const struct ss_packet *packet)
 {
     bool from_first;
-    struct ss_flow_key key = ss_flow_key_of(packet, &from_first);
+    struct ss_flow_key key = ss_flow_key_of(packet, &worker->packet, &from_first);
     uint64_t hash = ss_flow_hash(&key, worker->spread_seed);
 
     return (unsigned)((hash >> 32) * worker->analyzer_count >> 32);
