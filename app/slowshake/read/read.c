@@ -28,6 +28,7 @@
 #define HISTORY_LEAST  (1ULL << 20)    /* of one analyzer */
 #define HISTORY_MOST   (1ULL << 30)    /* of each tier, where the configuration names none */
 #define PROGRESS_BYTES (64u << 20)     /* how often progress is shown */
+#define OF_A_FRAGMENT  UINT_MAX        /* in place of an analyzer: none is known yet */
 
 struct reader {
     struct ss_read_options options;
@@ -200,8 +201,6 @@ static void drain(struct reader *reader, unsigned index)
         }
     }
 }
-
-#define OF_A_FRAGMENT UINT_MAX
 
 static unsigned analyzer_of_packet(const struct reader *reader, const struct ss_packet *packet)
 {

@@ -10,6 +10,8 @@
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>
 
+#define OF_A_FRAGMENT SS_LCORES_MAX /* in place of an analyzer: none is known yet */
+
 /* What a packet carries from the lcore that polled it to the one that analyzes it. */
 struct arrival {
     int64_t time_ns;
@@ -102,8 +104,6 @@ unsigned ss_rx_take(struct ss_worker *worker)
 }
 
 /* ---- whose packet it is */
-
-#define OF_A_FRAGMENT SS_LCORES_MAX
 
 /* The first mbuf is enough: it holds the headers of any frame that has them. */
 static enum ss_refusal decode(const struct ss_worker *worker, struct rte_mbuf *mbuf,
