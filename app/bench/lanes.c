@@ -29,7 +29,7 @@ static void decode(const struct ss_frame *frames, struct ss_packet *packets, uns
     for (unsigned i = 0; i < count; i++) {
         if (i + DECODE_AHEAD < count)
             __builtin_prefetch(frames[i + DECODE_AHEAD].data);
-        ss_packet_decode(&frames[i], &packets[i]);
+        ss_packet_decode(&frames[i], NULL, &packets[i]);
     }
 }
 
@@ -68,7 +68,7 @@ static void decode_and_look_up(struct ss_bench_worker *worker, const struct ss_f
 
     decode(frames, packets, count);
     for (unsigned i = 0; i < count; i++) {
-        keys[i] = ss_flow_key_of(&packets[i], &from_first);
+        keys[i] = ss_flow_key_of(&packets[i], NULL, &from_first);
         hashes[i] = ss_flow_hash(&keys[i], worker->table.seed);
         ss_flow_prefetch(&worker->table, hashes[i]);
     }

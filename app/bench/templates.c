@@ -48,10 +48,10 @@ static void take(struct capture *capture, const struct ss_frame *frame)
     memcpy(taken->bytes, frame->data, frame->captured);
     taken->frame = *frame;
     taken->frame.data = taken->bytes;
-    if (ss_packet_decode(&taken->frame, &taken->packet) != SS_REFUSED_NOTHING ||
+    if (ss_packet_decode(&taken->frame, NULL, &taken->packet) != SS_REFUSED_NOTHING ||
         taken->packet.encap_count > 0)
         return;
-    taken->key = ss_flow_key_of(&taken->packet, &from_first);
+    taken->key = ss_flow_key_of(&taken->packet, NULL, &from_first);
     capture->count++;
 }
 

@@ -42,8 +42,8 @@ size_t ss_analyzer_bytes(const struct ss_analyzer_config *config)
     return aligned(sizeof(struct ss_analyzer)) + ss_flow_table_bytes(config->flows_max) +
            handshakes_max(config) * handshake_block_bytes() +
            (size_t)hellos_max(config) * SS_TLS_BLOCK_BYTES +
-           (size_t)segments_max(config) * SS_STREAM_BLOCK_BYTES + aligned(config->handshakes_bytes) +
-           aligned(config->recent_bytes);
+           (size_t)segments_max(config) * SS_STREAM_BLOCK_BYTES + aligned(ss_fragments_bytes()) +
+           aligned(config->handshakes_bytes) + aligned(config->recent_bytes);
 }
 
 /* The next bytes of the memory that ss_analyzer_bytes counted. */
@@ -70,6 +70,7 @@ struct ss_analyzer *ss_analyzer_create(const struct ss_analyzer_config *config, 
     ss_pool_init(&analyzer->pools.segments,
                  carve(&rest, (size_t)segments_max(config) * SS_STREAM_BLOCK_BYTES), SS_STREAM_BLOCK_BYTES,
                  segments_max(config));
+    analyzer->fragments = ss_fragments_create(carve(&rest, ss_fragments_bytes()));
     ss_history_init(&analyzer->kept, carve(&rest, config->handshakes_bytes), config->handshakes_bytes,
                     config->snaplen);
     ss_history_init(&analyzer->recent, carve(&rest, config->recent_bytes), config->recent_bytes,
@@ -118,35 +119,63 @@ static int64_t age_of(const struct ss_analyzer *analyzer, int64_t time_ns)
     return analyzer->now_ns - time_ns < BEHIND_MAX_NS ? time_ns : analyzer->now_ns - BEHIND_MAX_NS;
 }
 
-/* Frames to packets with keys; what is not for us is counted and left out. Returns how many are left. */
-static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *frames, unsigned count)
+/* SS_REFUSED_NOTHING: counted, or the fate of so many frames. */
+static void count_frames(struct ss_analyzer *analyzer, enum ss_refusal refused, unsigned frames)
+{
+    struct ss_analyzer_counters *counters = &analyzer->counters;
+
+    if (refused == SS_REFUSED_NOTHING)
+        counters->analyzed_packets += frames;
+    else
+        counters->refused[refused] += frames;
+}
+
+/* Whoever calls it counts received_packets, where possible once a burst. */
+static void count_bytes(struct ss_analyzer *analyzer, const struct ss_frame *frame)
+{
+    analyzer->counters.received_bytes += frame->wire;
+    analyzer->counters.truncated_frames += frame->captured < frame->wire;
+}
+
+static void take_key(struct ss_analyzer *analyzer, unsigned i)
 {
     struct ss_burst *burst = &analyzer->burst;
-    struct ss_analyzer_counters *counters = &analyzer->counters;
-    unsigned kept = 0;
 
-    for (unsigned i = 0; i < count; i++) {
+    burst->key[i] = ss_flow_key_of(&burst->packet[i], analyzer->config.packet, &burst->from_first[i]);
+    burst->hash[i] = ss_flow_hash(&burst->key[i], analyzer->flows.seed);
+    ss_flow_prefetch(&analyzer->flows, burst->hash[i]);
+}
+
+/* Frames to packets with keys; what is not for us is counted and left out. Returns how many are left. Stops
+ * at a fragment: *ret_taken are the frames before it. */
+static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *frames, unsigned count,
+                       unsigned *ret_taken)
+{
+    struct ss_burst *burst = &analyzer->burst;
+    unsigned kept = 0, i;
+
+    for (i = 0; i < count; i++) {
         if (i + PREFETCH_AHEAD < count)
             __builtin_prefetch(frames[i + PREFETCH_AHEAD].data);
-        counters->received_bytes += frames[i].wire;
-        counters->truncated_frames += frames[i].captured < frames[i].wire;
         burst->time_ns[kept] = sane_time(frames[i].time_ns);
-        enum ss_refusal refusal = ss_packet_decode(&frames[i], &burst->packet[kept]);
-        advance(analyzer, burst->time_ns[kept], refusal == SS_REFUSED_NOTHING ? &burst->packet[kept] : NULL);
+        enum ss_refusal refused = ss_packet_decode(&frames[i], analyzer->config.packet, &burst->packet[kept]);
+        if (refused == SS_REFUSED_FRAGMENT)
+            break;
+        count_bytes(analyzer, &frames[i]);
+        advance(analyzer, burst->time_ns[kept], refused == SS_REFUSED_NOTHING ? &burst->packet[kept] : NULL);
         burst->age_ns[kept] = age_of(analyzer, burst->time_ns[kept]);
-        if (refusal == SS_REFUSED_NOTHING && !is_watched(analyzer, &burst->packet[kept]))
-            refusal = SS_REFUSED_NOT_WATCHED;
-        if (refusal != SS_REFUSED_NOTHING) {
-            counters->refused[refusal]++;
+        if (refused == SS_REFUSED_NOTHING && !is_watched(analyzer, &burst->packet[kept]))
+            refused = SS_REFUSED_NOT_WATCHED;
+        if (refused != SS_REFUSED_NOTHING) {
+            count_frames(analyzer, refused, 1);
             continue;
         }
         burst->frame[kept] = &frames[i];
-        burst->key[kept] = ss_flow_key_of(&burst->packet[kept], &burst->from_first[kept]);
-        burst->hash[kept] = ss_flow_hash(&burst->key[kept], analyzer->flows.seed);
-        ss_flow_prefetch(&analyzer->flows, burst->hash[kept]);
+        take_key(analyzer, kept);
         kept++;
     }
-    counters->received_packets += count;
+    analyzer->counters.received_packets += i;
+    *ret_taken = i;
     return kept;
 }
 
@@ -161,15 +190,100 @@ static void look_up(struct ss_analyzer *analyzer, unsigned count)
     }
 }
 
-void ss_analyzer_feed(struct ss_analyzer *analyzer, const struct ss_frame *frames, unsigned count)
+/* Returns how many of the frames it took: all, or those before the first fragment. */
+static unsigned feed_packets(struct ss_analyzer *analyzer, const struct ss_frame *frames, unsigned count)
 {
-    unsigned kept = decode(analyzer, frames, count);
+    unsigned taken, kept = decode(analyzer, frames, count, &taken);
 
     look_up(analyzer, kept);
     for (unsigned i = 0; i < kept; i++)
-        ss_connection_packet(analyzer, i);
-    analyzer->counters.hellos_full = analyzer->pools.hellos.refusals;
+        count_frames(analyzer, ss_connection_packet(analyzer, i), 1);
+    return taken;
+}
+
+/* ---- fragments */
+
+/* A datagram is a packet as any other, but for its frames. */
+static enum ss_refusal feed_whole(struct ss_analyzer *analyzer, const struct ss_datagram *datagram)
+{
+    struct ss_burst *burst = &analyzer->burst;
+    enum ss_refusal refused = ss_packet_decode_within(
+        &datagram->whole, datagram->encap, datagram->encap_count, analyzer->config.packet, &burst->packet[0]);
+
+    if (refused == SS_REFUSED_FRAGMENT) /* in one that was put together: no sender does that */
+        return SS_REFUSED_FRAGMENT_EXCESS;
+    if (refused == SS_REFUSED_NOTHING && !is_watched(analyzer, &burst->packet[0]))
+        return SS_REFUSED_NOT_WATCHED;
+    if (refused != SS_REFUSED_NOTHING)
+        return refused;
+    burst->time_ns[0] = sane_time(datagram->whole.time_ns);
+    burst->age_ns[0] = age_of(analyzer, burst->time_ns[0]);
+    burst->frame[0] = &datagram->frames[datagram->frame_count - 1];
+    take_key(analyzer, 0);
+    look_up(analyzer, 1);
+    burst->datagram = datagram;
+    refused = ss_connection_packet(analyzer, 0);
+    burst->datagram = NULL;
+    return refused;
+}
+
+static void finish(struct ss_analyzer *analyzer, const struct ss_datagram *datagram)
+{
+    enum ss_refusal refused = datagram->refused;
+
+    analyzer->counters.received_packets += datagram->frame_count;
+    for (unsigned i = 0; i < datagram->frame_count; i++)
+        count_bytes(analyzer, &datagram->frames[i]);
+    if (refused == SS_REFUSED_NOTHING)
+        refused = feed_whole(analyzer, datagram);
+    count_frames(analyzer, refused, datagram->frame_count);
+    analyzer->counters.datagrams += refused == SS_REFUSED_NOTHING && !datagram->is_copy;
+}
+
+static void give_up(struct ss_analyzer *analyzer, int64_t now_ns, bool want_room)
+{
+    const struct ss_datagram *datagram;
+
+    while ((datagram = ss_fragments_give_up(analyzer->fragments, now_ns, want_room)) != NULL)
+        finish(analyzer, datagram);
+}
+
+static void feed_fragment(struct ss_analyzer *analyzer, const struct ss_frame *frame)
+{
+    struct ss_fragment fragment;
+    enum ss_refusal refused = ss_packet_fragment(frame, analyzer->config.packet, &fragment);
+
+    if (refused != SS_REFUSED_NOTHING) {
+        analyzer->counters.received_packets++;
+        count_bytes(analyzer, frame);
+        count_frames(analyzer, refused, 1);
+        return;
+    }
+    advance(analyzer, sane_time(frame->time_ns), NULL);
+    give_up(analyzer, analyzer->now_ns, true);
+    const struct ss_datagram *datagram =
+        ss_fragments_add(analyzer->fragments, frame, &fragment, analyzer->now_ns);
+    if (datagram != NULL)
+        finish(analyzer, datagram);
+}
+
+/* ---- */
+
+static void upkeep(struct ss_analyzer *analyzer)
+{
+    give_up(analyzer, analyzer->now_ns, false);
     ss_upkeep(analyzer);
+}
+
+void ss_analyzer_feed(struct ss_analyzer *analyzer, const struct ss_frame *frames, unsigned count)
+{
+    for (unsigned i = feed_packets(analyzer, frames, count); i < count;) {
+        feed_fragment(analyzer, &frames[i]);
+        i++;
+        i += feed_packets(analyzer, frames + i, count - i);
+    }
+    analyzer->counters.hellos_full = analyzer->pools.hellos.refusals;
+    upkeep(analyzer);
     analyzer->has_fed = true;
 }
 
@@ -178,12 +292,13 @@ void ss_analyzer_tick(struct ss_analyzer *analyzer, int64_t now_ns)
     if (sane_time(now_ns) > analyzer->now_ns)
         analyzer->now_ns = sane_time(now_ns);
     if (!analyzer->has_fed)
-        ss_upkeep(analyzer);
+        upkeep(analyzer);
     analyzer->has_fed = false;
 }
 
 bool ss_analyzer_flush(struct ss_analyzer *analyzer)
 {
+    give_up(analyzer, INT64_MAX, false);
     return ss_upkeep_flush(analyzer);
 }
 

@@ -27,6 +27,7 @@
 
 struct ss_analyzer_config {
     const uint8_t *ports; /* bitmap of 65536 server ports, NULL: any; borrowed for the analyzer's life */
+    const struct ss_packet_settings *packet; /* NULL: see ss_packet_decode(); borrowed likewise */
     struct ss_slow slow;
     enum ss_tap tap;
     enum ss_clock_source clock;
@@ -54,6 +55,7 @@ struct ss_news {
     int64_t accept_ns; /* UTC when the server's kernel could accept it: the ACK mark, else the first packet */
     uint64_t note;     /* where its finding is: for ss_analyzer_finding() and ss_export_begin() */
     uint64_t packets;  /* of the connection until now */
+    uint32_t network;  /* tells its addresses from the same in another network */
     uint32_t flags;    /* SS_FLAG_... of the wire */
     uint8_t verdict;   /* enum ss_verdict of the wire */
     bool still_open;   /* not complete yet: may be judged again */
@@ -61,7 +63,8 @@ struct ss_news {
     struct ss_mirror_second mirror;
 };
 
-/* Counters: plain, private to the owner's lcore. received = analyzed + sum(refused). */
+/* Counters: plain, private to the owner's lcore. received = analyzed + sum(refused). A fragment counts when
+ * its datagram is whole or given up. */
 struct ss_analyzer_counters {
     uint64_t received_packets, received_bytes;
     uint64_t analyzed_packets;
@@ -79,6 +82,7 @@ struct ss_analyzer_counters {
     uint64_t ja4_left_out;     /* handshakes whose ClientHello is too long for a JA4 */
     uint64_t news_dropped;     /* findings nobody fetched in time */
     uint64_t truncated_frames; /* captured < wire */
+    uint64_t datagrams;        /* put together of fragments */
 };
 
 struct ss_analyzer_gauges {

@@ -61,6 +61,7 @@ static void begin_handshake(struct ss_analyzer *analyzer, uint32_t number, unsig
     handshake->seen_ns = burst->age_ns[i];
 }
 
+/* SS_FLOW_NONE: the table is full. */
 static uint32_t open_connection(struct ss_analyzer *analyzer, unsigned i)
 {
     const struct ss_burst *burst = &analyzer->burst;
@@ -69,10 +70,8 @@ static uint32_t open_connection(struct ss_analyzer *analyzer, unsigned i)
 
     if (number == SS_FLOW_NONE && ss_flow_is_full(&analyzer->flows) && ss_upkeep_make_room(analyzer))
         number = ss_flow_add(&analyzer->flows, &burst->key[i], burst->hash[i]);
-    if (number == SS_FLOW_NONE) {
-        analyzer->counters.refused[SS_REFUSED_FLOWS_FULL]++;
+    if (number == SS_FLOW_NONE)
         return SS_FLOW_NONE;
-    }
     struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
     flow->client_is_first = burst->from_first[i] == is_from_client(packet);
     flow->start_ns = burst->time_ns[i];
@@ -108,7 +107,8 @@ static uint32_t find_again(struct ss_analyzer *analyzer, unsigned i)
     return ss_flow_find(&analyzer->flows, &burst->key[i], burst->hash[i]);
 }
 
-static uint32_t connection_of(struct ss_analyzer *analyzer, unsigned i)
+/* SS_REFUSED_NOTHING and its number, or why it belongs to none. */
+static enum ss_refusal connection_of(struct ss_analyzer *analyzer, unsigned i, uint32_t *ret_number)
 {
     const struct ss_burst *burst = &analyzer->burst;
     const struct ss_packet *packet = &burst->packet[i];
@@ -118,15 +118,16 @@ static uint32_t connection_of(struct ss_analyzer *analyzer, unsigned i)
         const struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
         int64_t now_ns = flow->state == SS_FLOW_OPEN ? burst->age_ns[i] : burst->time_ns[i];
         if (!ss_upkeep_is_over(flow, now_ns) &&
-            !is_new_connection(flow, packet, burst->from_first[i] == flow->client_is_first))
-            return number;
+            !is_new_connection(flow, packet, burst->from_first[i] == flow->client_is_first)) {
+            *ret_number = number;
+            return SS_REFUSED_NOTHING;
+        }
         ss_connection_forget(analyzer, number, burst->age_ns[i]);
     }
-    if (!is_beginning(packet)) {
-        analyzer->counters.refused[SS_REFUSED_NO_START]++;
-        return SS_FLOW_NONE;
-    }
-    return open_connection(analyzer, i);
+    if (!is_beginning(packet))
+        return SS_REFUSED_NO_START;
+    *ret_number = open_connection(analyzer, i);
+    return *ret_number == SS_FLOW_NONE ? SS_REFUSED_FLOWS_FULL : SS_REFUSED_NOTHING;
 }
 
 static void keep(struct ss_analyzer *analyzer, struct ss_flow *flow, const struct ss_frame *frame)
@@ -134,12 +135,26 @@ static void keep(struct ss_analyzer *analyzer, struct ss_flow *flow, const struc
     uint64_t number = ++analyzer->packet_number;
 
     flow->recent_at = ss_history_append(&analyzer->recent, frame, number, flow->recent_at);
-    if (flow->kept_bytes < analyzer->config.per_flow_bytes) {
+    if (!flow->has_spent) {
         flow->handshakes_at = ss_history_append(&analyzer->kept, frame, number, flow->handshakes_at);
         flow->kept_bytes += frame->captured;
+        flow->has_spent = flow->kept_bytes >= analyzer->config.per_flow_bytes;
     }
     if (flow->packets < UINT32_MAX)
         flow->packets++;
+}
+
+/* Frames as they came: the fragments of a datagram, which is known only now to be of this connection, too. */
+static void keep_frames(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned i)
+{
+    const struct ss_datagram *datagram = analyzer->burst.datagram;
+
+    if (datagram == NULL) {
+        keep(analyzer, flow, analyzer->burst.frame[i]);
+        return;
+    }
+    for (unsigned j = 0; j < datagram->frame_count; j++)
+        keep(analyzer, flow, &datagram->frames[j]);
 }
 
 void ss_connection_conclude(struct ss_analyzer *analyzer, struct ss_handshake *handshake, int64_t until_ns)
@@ -201,32 +216,41 @@ static void close_side(struct ss_flow *flow, const struct ss_packet *packet, enu
         flow->is_closed = true;
 }
 
-void ss_connection_packet(struct ss_analyzer *analyzer, unsigned i)
+/* Copies of fragments are the mirror's. */
+static void note_copies(struct ss_analyzer *analyzer, const struct ss_flow *flow)
+{
+    struct ss_handshake *handshake = ss_pool_at(&analyzer->handshakes, flow->handshake);
+    handshake->duplicates += analyzer->burst.datagram->copies;
+}
+
+enum ss_refusal ss_connection_packet(struct ss_analyzer *analyzer, unsigned i)
 {
     const struct ss_burst *burst = &analyzer->burst;
     const struct ss_packet *packet = &burst->packet[i];
-    const struct ss_frame *frame = burst->frame[i];
-    uint32_t number = connection_of(analyzer, i);
+    uint32_t number;
+    enum ss_refusal refused = connection_of(analyzer, i, &number);
 
-    if (number == SS_FLOW_NONE)
-        return; /* counted where it was refused */
+    if (refused != SS_REFUSED_NOTHING)
+        return refused;
     struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
     enum ss_side side = burst->from_first[i] == flow->client_is_first ? SS_CLIENT : SS_SERVER;
 
     bool is_stray = is_stray_reset(analyzer, flow, packet, side);
 
     flow->last_seen_ms = MS_OF_NS(burst->age_ns[i]);
-    if (flow->state == SS_FLOW_OPEN)
+    if (flow->state == SS_FLOW_OPEN && burst->datagram != NULL)
+        note_copies(analyzer, flow);
+    if (flow->state == SS_FLOW_OPEN && !(burst->datagram != NULL && burst->datagram->is_copy))
         measure(analyzer, flow, i, side);
     if (flow->state == SS_FLOW_NOT_TLS) {
-        analyzer->counters.refused[SS_REFUSED_NOT_TLS]++;
+        refused = SS_REFUSED_NOT_TLS;
     } else {
-        analyzer->counters.analyzed_packets++;
-        note_clock_error(flow, frame);
-        keep(analyzer, flow, frame);
+        note_clock_error(flow, burst->frame[i]);
+        keep_frames(analyzer, flow, i);
     }
     if (!is_stray)
         close_side(flow, packet, side);
+    return refused;
 }
 
 void ss_connection_forget(struct ss_analyzer *analyzer, uint32_t number, int64_t now_ns)

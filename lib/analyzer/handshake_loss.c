@@ -107,8 +107,7 @@ void ss_loss_acknowledged(struct ss_handshake *handshake, enum ss_side side, con
         /* A SYN-ACK echoes the first SYN, whichever it answers: a request that it is sent again. */
         again->is_echo = is_older && !is_syn;
         again->is_reported =
-            (is_older && is_syn) || (packet->has_again && ss_seq_reached(packet->again_end, again->seq_end) &&
-                                     ss_seq_before(packet->again_begin, again->seq_end));
+            (is_older && is_syn) || (packet->has_again && packet->again_end == again->seq_end);
     }
 }
 

@@ -107,6 +107,7 @@ static void tell(struct ss_analyzer *analyzer, const struct ss_flow *flow, const
                              .accept_ns = moment_of(finding, SS_MARK_ACK),
                              .note = flow->note,
                              .packets = flow->packets,
+                             .network = flow->key.network,
                              .flags = finding->flags,
                              .verdict = finding->verdict,
                              .still_open = finding->still_open,

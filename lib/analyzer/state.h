@@ -6,6 +6,7 @@
 #include "analyzer/analyzer.h"
 #include "analyzer/handshake.h"
 #include "flow/table.h"
+#include "packet/fragments.h"
 
 #define SS_NEWS_MAX 1024 /* findings waiting to be fetched; a power of two */
 
@@ -29,6 +30,7 @@ struct ss_burst {
     int64_t age_ns[SS_BURST_MAX];  /* the same, as far as it is believed: what ages goes by this */
     const struct ss_frame *frame[SS_BURST_MAX];
     bool from_first[SS_BURST_MAX];
+    const struct ss_datagram *datagram; /* the one packet was made of its frames; NULL: as many as packets */
 };
 
 struct ss_analyzer {
@@ -36,6 +38,7 @@ struct ss_analyzer {
     struct ss_flow_table flows;
     struct ss_pool handshakes;
     struct ss_handshake_pools pools;
+    struct ss_fragments *fragments;
     struct ss_history kept;   /* the handshakes tier */
     struct ss_history recent; /* the recent tier */
     uint64_t packet_number;
@@ -53,7 +56,7 @@ struct ss_analyzer {
 
 /* Connections: connection.c */
 bool ss_connection_is_opening(const struct ss_packet *packet); /* a client's SYN, or ClientHello */
-void ss_connection_packet(struct ss_analyzer *analyzer, unsigned i);
+enum ss_refusal ss_connection_packet(struct ss_analyzer *analyzer, unsigned i);
 void ss_connection_forget(struct ss_analyzer *analyzer, uint32_t number, int64_t now_ns);
 void ss_connection_conclude(struct ss_analyzer *analyzer, struct ss_handshake *handshake, int64_t until_ns);
 

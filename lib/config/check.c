@@ -204,6 +204,22 @@ static void check_journal(struct ss_config_reader *reader, const struct ss_confi
     ss_config_leave(reader, path);
 }
 
+/* A port cannot be both. */
+static void check_tunnels(struct ss_config_reader *reader, const struct ss_packet_settings *packet)
+{
+    size_t path = ss_config_enter(reader, "geneve_ports");
+    for (unsigned i = 0; i < packet->geneve_port_count; i++)
+        for (unsigned j = 0; j < packet->vxlan_port_count; j++) {
+            if (packet->geneve_ports[i] != packet->vxlan_ports[j])
+                continue;
+            size_t list = ss_config_enter_entry(reader, i);
+            ss_config_complain(reader, "%u is in vxlan_ports already (wanted: another)",
+                               packet->geneve_ports[i]);
+            ss_config_leave(reader, list);
+        }
+    ss_config_leave(reader, path);
+}
+
 void ss_config_check_section(struct ss_config_reader *reader, enum ss_config_section section,
                              const void *owner)
 {
@@ -211,6 +227,8 @@ void ss_config_check_section(struct ss_config_reader *reader, enum ss_config_sec
         check_lcores(reader, owner);
     else if (section == SS_SECTION_HISTORY)
         check_history(reader, owner);
+    else if (section == SS_SECTION_TUNNELS)
+        check_tunnels(reader, &((const struct ss_config *)owner)->packet);
     else if (section == SS_SECTION_JOURNAL)
         check_journal(reader, owner);
 }

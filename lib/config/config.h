@@ -10,6 +10,7 @@
  */
 
 #include "base/ip.h"
+#include "packet/packet.h"
 #include "tables/tables.h"
 #include "timeline/slow.h"
 
@@ -96,6 +97,7 @@ struct ss_config {
     uint32_t snaplen;
     uint32_t flows_max; /* in all */
 
+    struct ss_packet_settings packet;
     bool any_port;
     uint8_t tls_ports[65536 / 8];
     struct ss_slow slow;

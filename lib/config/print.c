@@ -102,6 +102,24 @@ static json_t *lcore_list(const struct ss_config_member *member, const void *own
     return list;
 }
 
+static json_t *udp_ports(const struct ss_config_member *member, const void *owner)
+{
+    const uint16_t *ports = field_of(member, owner);
+    json_t *list = json_array();
+    for (unsigned i = 0; list != NULL && i < count_of(member, owner); i++)
+        list = append(list, json_integer(ports[i]));
+    return list;
+}
+
+static json_t *word_list(const struct ss_config_member *member, const bool *chosen)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; list != NULL && member->names[i] != NULL; i++)
+        if (chosen[i])
+            list = append(list, json_string(member->names[i]));
+    return list;
+}
+
 static json_t *tls_ports(const struct ss_config *config)
 {
     if (config->any_port)
@@ -166,6 +184,10 @@ static json_t *member_value(const struct ss_config_member *member, const void *o
         return string_list(*(char **const *)field);
     case SS_TYPE_LCORE_LIST:
         return lcore_list(member, owner);
+    case SS_TYPE_UDP_PORTS:
+        return udp_ports(member, owner);
+    case SS_TYPE_WORDS:
+        return word_list(member, field);
     case SS_TYPE_TLS_PORTS:
         return tls_ports(owner);
     case SS_TYPE_OBJECT:

@@ -219,6 +219,42 @@ static void read_lcore_list(struct ss_config_reader *reader, const struct ss_con
     *ret_count = (unsigned)json_array_size(value);
 }
 
+static void read_udp_ports(struct ss_config_reader *reader, const json_t *value, uint16_t *ports,
+                           unsigned *ret_count)
+{
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const json_t *entry = json_array_get(value, i);
+        json_int_t port = json_integer_value(entry);
+        size_t path = ss_config_enter_entry(reader, i);
+        if (!json_is_integer(entry) || port < 1 || port > 65535)
+            ss_config_refuse(reader, entry, "a UDP port", "1 to 65535");
+        else
+            ports[i] = (uint16_t)port;
+        ss_config_leave(reader, path);
+    }
+    *ret_count = (unsigned)json_array_size(value);
+}
+
+static void read_words(struct ss_config_reader *reader, const struct ss_config_member *member,
+                       const json_t *value, bool *ret_chosen)
+{
+    char bounds[SS_CONFIG_BOUNDS_MAX];
+    if (!json_is_array(value)) {
+        refuse_type(reader, member, value);
+        return;
+    }
+    memset(ret_chosen, 0, member->size);
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const json_t *entry = json_array_get(value, i);
+        size_t index, path = ss_config_enter_entry(reader, i);
+        if (find_name(member->names, entry, &index))
+            ret_chosen[index] = true;
+        else
+            ss_config_refuse(reader, entry, "a known word", ss_config_member_bounds(member, bounds));
+        ss_config_leave(reader, path);
+    }
+}
+
 static void read_tls_port(struct ss_config_reader *reader, const json_t *value, uint8_t *ports)
 {
     json_int_t port = json_integer_value(value);
@@ -331,6 +367,8 @@ static void read_list(struct ss_config_reader *reader, const struct ss_config_me
         read_strings(reader, member, value, field);
     else if (member->type == SS_TYPE_MATCHES)
         read_matches(reader, member, value, field);
+    else if (member->type == SS_TYPE_UDP_PORTS)
+        read_udp_ports(reader, value, field, (void *)((char *)owner + member->count_offset));
     else
         read_lcore_list(reader, member, value, field, (void *)((char *)owner + member->count_offset));
 }
@@ -368,7 +406,11 @@ static void read_value(struct ss_config_reader *reader, const struct ss_config_m
     case SS_TYPE_ARGUMENTS:
     case SS_TYPE_MATCHES:
     case SS_TYPE_LCORE_LIST:
+    case SS_TYPE_UDP_PORTS:
         read_list(reader, member, value, owner);
+        return;
+    case SS_TYPE_WORDS:
+        read_words(reader, member, value, field);
         return;
     case SS_TYPE_TLS_PORTS:
         read_tls_ports(reader, member, value, owner);

@@ -16,6 +16,8 @@ static const char *const IDLES[] = {"relax", "spin", NULL};
 static const char *const PAYLOADS[] = {"full", "headers", NULL};
 static const char *const DRIVERS[] = {"af_packet", "af_xdp", NULL};
 static const char *const ORIGIN_FORMATS[] = {"aws", NULL};
+/* In the order of enum ss_identity. */
+static const char *const IDENTITIES[] = {"vlan", "vni", NULL};
 
 static const char *const FORMATS[] = {
     [SS_FORMAT_HAPROXY] = "haproxy", [SS_FORMAT_ENVOY] = "envoy",     [SS_FORMAT_NGINX] = "nginx",
@@ -37,6 +39,8 @@ static const char *const WHAT[] = {[SS_TYPE_TEXT] = "a string",
                                    [SS_TYPE_ARGUMENTS] = "a list of strings",
                                    [SS_TYPE_MATCHES] = "a list of strings \"FIELD=value\"",
                                    [SS_TYPE_LCORE_LIST] = "a list of lcore ids",
+                                   [SS_TYPE_UDP_PORTS] = "a list of UDP ports",
+                                   [SS_TYPE_WORDS] = "a list of known words",
                                    [SS_TYPE_TLS_PORTS] = "a list of TCP ports, or \"any\"",
                                    [SS_TYPE_OBJECT] = "an object",
                                    [SS_TYPE_OBJECTS] = "a list of objects",
@@ -203,6 +207,7 @@ char *ss_config_member_bounds(const struct ss_config_member *member, char ret_te
     switch (member->type) {
     case SS_TYPE_WORD:
     case SS_TYPE_NAME:
+    case SS_TYPE_WORDS:
         list_names(member->names, ret_text);
         return ret_text;
     case SS_TYPE_FORMAT:
@@ -229,6 +234,7 @@ char *ss_config_member_bounds(const struct ss_config_member *member, char ret_te
     case SS_TYPE_ARGUMENTS:
     case SS_TYPE_MATCHES:
     case SS_TYPE_LCORE_LIST:
+    case SS_TYPE_UDP_PORTS:
     case SS_TYPE_OBJECTS:
     case SS_TYPE_PORTS:
     case SS_TYPE_JOURNALS:

@@ -31,6 +31,8 @@ enum ss_config_type {
     SS_TYPE_ARGUMENTS,  /* char *[], NULL-terminated */
     SS_TYPE_MATCHES,    /* char **, NULL-terminated, itself allocated */
     SS_TYPE_LCORE_LIST, /* unsigned[] and a count */
+    SS_TYPE_UDP_PORTS,  /* uint16_t[] and a count */
+    SS_TYPE_WORDS,      /* bool[]: which of names are in the list */
     SS_TYPE_TLS_PORTS,  /* "any" or a list: ss_config's any_port and tls_ports */
     SS_TYPE_OBJECT,     /* section sub, in the same struct */
     SS_TYPE_OBJECTS,    /* a list of section sub: struct[] and a count */

@@ -50,7 +50,8 @@ static struct ss_frame frame_of(const struct ss_history_record *packet)
                              .link = packet->link};
 }
 
-uint32_t ss_packets_kept(const struct ss_finding *finding, const struct ss_history_record *packet)
+uint32_t ss_packets_kept(const struct ss_finding *finding, const struct ss_packet_settings *settings,
+                         const struct ss_history_record *packet)
 {
     struct ss_frame frame = frame_of(packet);
     struct ss_packet decoded;
@@ -61,7 +62,7 @@ uint32_t ss_packets_kept(const struct ss_finding *finding, const struct ss_histo
             return packet->captured;
     }
     /* What cannot be told apart from payload is not kept. */
-    if (ss_packet_decode(&frame, &decoded) != SS_REFUSED_NOTHING)
+    if (ss_packet_decode(&frame, settings, &decoded) != SS_REFUSED_NOTHING)
         return 0;
     return (uint32_t)(decoded.payload - packet->data);
 }
@@ -105,7 +106,7 @@ static bool is_marker(const struct ss_packets *packets, size_t i, enum ss_mark m
     struct ss_frame frame = frame_of(packets->sorted[i]);
     struct ss_packet decoded;
 
-    return ss_packet_decode(&frame, &decoded) == SS_REFUSED_NOTHING &&
+    return ss_packet_decode(&frame, packets->settings, &decoded) == SS_REFUSED_NOTHING &&
            (sender == EITHER ||
             is_sent_by(&decoded, sender == CLIENT ? &finding->client : &finding->server)) &&
            (!MARKERS[mark].payload || decoded.payload_bytes > 0) &&
@@ -170,7 +171,7 @@ static void write_packet(const struct ss_packets *packets, size_t i, const size_
         count++;
     }
     if (packets->headers_only)
-        frame.captured = ss_packets_kept(packets->finding, packets->sorted[i]);
+        frame.captured = ss_packets_kept(packets->finding, packets->settings, packets->sorted[i]);
     ss_pcapng_packet(writer, &frame, comments, count);
 }
 

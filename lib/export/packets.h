@@ -24,6 +24,7 @@ struct ss_packets {
     const struct ss_pcapng_interface *interfaces;
     unsigned interface_count; /* ports beyond get an interface block of their own, named after their number */
     bool headers_only;        /* see ss_packets_kept */
+    const struct ss_packet_settings *settings;
 };
 
 /* The whole file, comment in its section, each mark as a comment of its packet. 0 or a negative errno. */
@@ -31,4 +32,5 @@ int ss_packets_write(const struct ss_packets *packets, const char *comment, int 
 
 /* How many of the packet's bytes headers_only keeps: all up to the handshake's last mark, later only the
  * headers. */
-uint32_t ss_packets_kept(const struct ss_finding *finding, const struct ss_history_record *packet);
+uint32_t ss_packets_kept(const struct ss_finding *finding, const struct ss_packet_settings *settings,
+                         const struct ss_history_record *packet);

@@ -170,7 +170,8 @@ static int write_packets(struct ss_store *store, int day, const char *day_name, 
                                  .finding = record->finding,
                                  .interfaces = store->config.interfaces,
                                  .interface_count = store->config.interface_count,
-                                 .headers_only = store->config.headers_only};
+                                 .headers_only = store->config.headers_only,
+                                 .settings = store->config.packet};
     record->has_packets = true;
     record->packets = packets.count;
     record->packets_missing = flow->packets_missing;

@@ -46,6 +46,7 @@ struct ss_store_config {
     bool headers_only;                            /* keep headers and handshake records only */
     const struct ss_pcapng_interface *interfaces; /* borrowed, with their names, for the store's life */
     unsigned interface_count;
+    const struct ss_packet_settings *packet; /* borrowed likewise; NULL: see ss_packet_decode() */
 };
 
 /* 0; negative errno with a sentence in ret_why (not writable, and what to do). */

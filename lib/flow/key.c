@@ -2,7 +2,7 @@
 
 #include "flow/key.h"
 
-_Static_assert(sizeof(struct ss_flow_key) == 36, "the key is compared and hashed as bytes, without padding");
+_Static_assert(sizeof(struct ss_flow_key) == 40, "the key is compared and hashed as bytes, without padding");
 
 static uint64_t fold(uint64_t a, uint64_t b)
 {
@@ -12,12 +12,11 @@ static uint64_t fold(uint64_t a, uint64_t b)
 
 uint64_t ss_flow_hash(const struct ss_flow_key *key, uint64_t seed)
 {
-    uint64_t word[4];
-    uint32_t ports;
+    uint64_t word[4], rest;
 
     memcpy(word, key->ip, sizeof(word));
-    memcpy(&ports, key->port, sizeof(ports));
+    memcpy(&rest, key->port, sizeof(rest)); /* ports and network */
     uint64_t h = fold(word[0] ^ seed ^ 0xa0761d6478bd642fULL, word[1] ^ 0xe7037ed1a0b428dbULL);
     h ^= fold(word[2] ^ seed ^ 0x8ebc6af09c88c6e3ULL, word[3] ^ 0x589965cc75374cc3ULL);
-    return fold(h ^ ports, seed ^ 0x1d8e4e27c47d124fULL);
+    return fold(h ^ rest, seed ^ 0x1d8e4e27c47d124fULL);
 }

@@ -44,18 +44,19 @@ struct ss_flow {
         uint32_t handshake;      /* while OPEN: number of its handshake block */
         uint32_t clock_error_ns; /* afterwards: the largest of its packets since then */
     };
-    uint32_t kept_bytes;  /* in the history's handshakes tier */
-    uint32_t packets;     /* seen, saturating */
-    uint8_t state;        /* enum ss_flow_state */
-    bool client_is_first; /* endpoint 0 of the key is the client */
-    uint8_t fin_seen;     /* bit 0: the client's, bit 1: the server's */
-    bool is_closed;       /* both FINs, or a RST: kept for stragglers only */
-    uint64_t recent_at;   /* newest record in the recent tier, or SS_HISTORY_NONE */
+    uint32_t packets;         /* seen, saturating */
+    uint8_t state;            /* enum ss_flow_state */
+    uint8_t fin_seen;         /* bit 0: the client's, bit 1: the server's */
+    bool client_is_first : 1; /* endpoint 0 of the key is the client */
+    bool is_closed : 1;       /* both FINs, or a RST: kept for stragglers only */
+    bool has_spent : 1;       /* its quota of the history's handshakes tier */
+    uint64_t recent_at;       /* newest record in the recent tier, or SS_HISTORY_NONE */
     /* ---- second cache line */
     uint64_t handshakes_at; /* newest record in the handshakes tier, or SS_HISTORY_NONE */
     uint64_t note;          /* its finding in the handshakes tier, or SS_HISTORY_NONE */
     int64_t start_ns;       /* UTC, of its first packet */
     uint64_t tag;           /* the hash, for removal */
+    uint32_t kept_bytes;    /* in the history's handshakes tier */
     uint32_t isn;           /* the client's, for telling a new connection from a retransmitted SYN */
     bool has_isn;
 } __attribute__((aligned(64)));

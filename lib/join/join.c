@@ -375,7 +375,7 @@ static uint32_t find_same(const struct ss_join *join, const struct ss_news *news
         const struct ss_news *old = &join->slots[slot].flow.news;
         if (old->start_ns == news->start_ns && ss_ip_equal(&old->client.ip, &news->client.ip) &&
             old->client.port == news->client.port && ss_ip_equal(&old->server.ip, &news->server.ip) &&
-            old->server.port == news->server.port)
+            old->server.port == news->server.port && old->network == news->network)
             return slot;
         slot = ss_chains_next(&join->by_endpoint, bucket, slot);
     }

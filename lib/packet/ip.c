@@ -53,6 +53,35 @@ static void follow(struct ss_walk *walk, uint8_t protocol)
         ss_walk_encap(walk, SS_ENCAP_IP, 0);
 }
 
+/* What the fragment is a part of, once its header and options are taken: the walk stands at its data. */
+static enum ss_refusal note_fragment(const struct ss_walk *walk, uint32_t id, uint32_t offset, bool is_last)
+{
+    struct ss_fragment *fragment = walk->fragment;
+    if (fragment == NULL)
+        return SS_REFUSED_FRAGMENT;
+    const uint8_t *ip = walk->ip;
+    uint32_t captured = (uint32_t)ss_span_left(&walk->in);
+    if (captured < walk->wire)
+        return SS_REFUSED_TRUNCATED;
+    /* All but the last end at a multiple of 8, and none beyond what a length field can say. */
+    if (captured == 0 || (!is_last && captured % 8 != 0) || offset + captured > UINT16_MAX)
+        return SS_REFUSED_BAD_LENGTH;
+    fragment->is_v6 = ip[0] >> 4 == 6;
+    fragment->protocol = fragment->is_v6 ? 0 : ip[9];
+    fragment->id = id;
+    fragment->offset = offset;
+    fragment->is_last = is_last;
+    fragment->head = ip;
+    fragment->head_bytes = (uint32_t)(walk->in.at - ip);
+    fragment->data = walk->in.at;
+    fragment->bytes = captured;
+    fragment->source = walk->packet->source;
+    fragment->destination = walk->packet->destination;
+    fragment->encap_count = walk->packet->encap_count;
+    memcpy(fragment->encap, walk->packet->encap, sizeof(fragment->encap));
+    return SS_REFUSED_FRAGMENT;
+}
+
 /* From here on the wire had as many bytes as the IP header says: fewer than the frame, when it was padded;
  * more, when somebody cut it without a word. */
 static void limit(struct ss_walk *walk, uint32_t bytes)
@@ -89,8 +118,6 @@ enum ss_refusal ss_layer_ipv4(struct ss_walk *walk)
     refused = ss_walk_take(walk, header_bytes - 20, &options);
     if (refused != SS_REFUSED_NOTHING)
         return refused;
-    if ((ss_load16(header + 6) & 0x3fff) != 0) /* more fragments, or an offset */
-        return SS_REFUSED_FRAGMENT;
 
     struct ss_packet *packet = walk->packet;
     packet->source = ss_ip_from_v4(header + 12);
@@ -98,6 +125,11 @@ enum ss_refusal ss_layer_ipv4(struct ss_walk *walk)
     packet->ip_id = ss_load16(header + 4);
     packet->flow_label = 0;
     packet->ttl = header[8];
+    walk->ip = header;
+    uint16_t fragment = ss_load16(header + 6);
+    bool is_part = (fragment & 0x3fff) != 0; /* more fragments, or an offset */
+    if (is_part && ss_layer_of_protocol(header[9]) != SS_LAYER_OTHER)
+        return note_fragment(walk, packet->ip_id, (fragment & 0x1fffu) * 8, (fragment & 0x2000) == 0);
     follow(walk, header[9]);
     return SS_REFUSED_NOTHING;
 }
@@ -121,6 +153,7 @@ enum ss_refusal ss_layer_ipv6(struct ss_walk *walk)
     packet->ip_id = 0;
     packet->flow_label = ss_load32(header) & 0xfffff;
     packet->ttl = header[7];
+    walk->ip = header;
     follow(walk, header[6]);
     return SS_REFUSED_NOTHING;
 }
@@ -143,8 +176,9 @@ enum ss_refusal ss_layer_extension(struct ss_walk *walk)
     if (refused != SS_REFUSED_NOTHING)
         return refused;
     /* Offset 0 and no more fragments is the whole packet, an atomic fragment (RFC 6946). */
-    if (kind == FRAGMENT && (ss_load16(header + 2) & 0xfff9) != 0)
-        return SS_REFUSED_FRAGMENT;
+    uint16_t fragment = kind == FRAGMENT ? ss_load16(header + 2) & 0xfff9 : 0;
+    if (fragment != 0 && ss_layer_of_protocol(header[0]) != SS_LAYER_OTHER)
+        return note_fragment(walk, ss_load32(header + 4), fragment & 0xfff8u, (fragment & 1) == 0);
     follow(walk, header[0]);
     return SS_REFUSED_NOTHING;
 }

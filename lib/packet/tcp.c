@@ -28,7 +28,6 @@ static void note_sack(struct ss_span blocks, struct ss_packet *packet)
     if (!ss_seq_before(begin, end) || !ss_seq_reached(packet->ack, end))
         return;
     packet->has_again = true;
-    packet->again_begin = begin;
     packet->again_end = end;
 }
 

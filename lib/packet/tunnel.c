@@ -11,6 +11,8 @@
 #define GRE_ERSPAN_1_OR_2 0x88be
 #define GRE_ERSPAN_3      0x22eb
 
+#define GTP_PORT 2152
+
 static enum ss_layer inside_gre(struct ss_walk *walk, uint16_t flags, uint16_t protocol, uint32_t key)
 {
     if (protocol == GRE_ERSPAN_3)
@@ -155,22 +157,27 @@ static enum ss_refusal take_gtp(struct ss_walk *walk)
     return SS_REFUSED_NOTHING;
 }
 
+static bool is_among(const uint16_t *ports, unsigned count, uint16_t port)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (ports[i] == port)
+            return true;
+    }
+    return false;
+}
+
 enum ss_refusal ss_layer_udp(struct ss_walk *walk)
 {
     const uint8_t *header;
     enum ss_refusal refused = ss_walk_take(walk, 8, &header);
     if (refused != SS_REFUSED_NOTHING)
         return refused;
+    const struct ss_packet_settings *settings = walk->settings;
+    uint16_t port = ss_load16(header + 2); /* destination */
     walk->next = SS_LAYER_OTHER;
-    switch (ss_load16(header + 2)) { /* destination port */
-    case 4789:
-    case 8472: /* what Linux used before the number was assigned, and still does by default */
+    if (is_among(settings->vxlan_ports, settings->vxlan_port_count, port))
         return take_vxlan(walk);
-    case 6081:
+    if (is_among(settings->geneve_ports, settings->geneve_port_count, port))
         return take_geneve(walk);
-    case 2152:
-        return take_gtp(walk);
-    default:
-        return SS_REFUSED_NOTHING;
-    }
+    return port == GTP_PORT ? take_gtp(walk) : SS_REFUSED_NOTHING;
 }

@@ -42,9 +42,12 @@ struct ss_walk {
     uint32_t wire;     /* bytes from in.at on, on the wire */
     bool has_ip;       /* an IP header was taken */
     bool is_limited;   /* a header around IP says how long it is at most */
+    const uint8_t *ip; /* the nearest */
     uint8_t protocol;  /* of the extension header that follows */
     enum ss_layer next;
+    const struct ss_packet_settings *settings;
     struct ss_packet *packet;
+    struct ss_fragment *fragment; /* where to say what a fragment is; NULL: nobody asks */
 };
 
 static inline uint16_t ss_load16(const uint8_t *at)

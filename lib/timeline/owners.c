@@ -67,6 +67,31 @@ static bool is_of_client(enum ss_mark mark)
            mark == SS_MARK_CLIENT_HELLO || mark == SS_MARK_CLIENT_HELLO_2 || mark == SS_MARK_CLIENT_FINISHED;
 }
 
+/* The earliest mark from which the phase is its owner's. Where that was not seen, nor a later one, the time
+ * since holds what others did too. */
+static enum ss_mark beginning_of(enum ss_phase phase)
+{
+    switch (phase) {
+    case SS_PHASE_TCP_RETURN:
+        return SS_MARK_SYN_ACK;
+    case SS_PHASE_HELLO_SEND:
+    case SS_PHASE_HELLO_ACK:
+    case SS_PHASE_HELLO_RETRY:
+    case SS_PHASE_SERVER_HELLO:
+        return SS_MARK_CLIENT_HELLO_FIRST;
+    case SS_PHASE_HELLO_AGAIN:
+        return SS_MARK_HELLO_RETRY;
+    case SS_PHASE_SERVER_FLIGHT:
+    case SS_PHASE_FLIGHT_ACK:
+    case SS_PHASE_CLIENT_FINISH:
+        return SS_MARK_SERVER_HELLO;
+    case SS_PHASE_SERVER_FINISH:
+        return SS_MARK_CLIENT_FINISHED;
+    default:
+        return SS_MARK_SYN;
+    }
+}
+
 void ss_owner_share(const struct ss_timeline *timeline, enum ss_phase phase, enum ss_mark since,
                     enum ss_tap tap, int64_t ns, int64_t share_ns[SS_SHARE_COUNT])
 {
@@ -75,6 +100,10 @@ void ss_owner_share(const struct ss_timeline *timeline, enum ss_phase phase, enu
     int64_t *client = &share_ns[SS_SHARE_CLIENT], *client_path = &share_ns[SS_SHARE_CLIENT_PATH];
     int64_t *server = &share_ns[SS_SHARE_SERVER], *server_path = &share_ns[SS_SHARE_SERVER_PATH];
 
+    if (since < beginning_of(phase)) {
+        share_ns[SS_SHARE_UNKNOWN] += ns;
+        return;
+    }
     switch (rules[phase].owner) {
     case OWNER_SERVER_KERNEL:
         *(tap == SS_TAP_SERVER ? server : server_path) += ns;
@@ -102,10 +131,7 @@ void ss_owner_share(const struct ss_timeline *timeline, enum ss_phase phase, enu
         split(ns, since == SS_MARK_FLIGHT_ACK ? 0 : client_path_ns, client_path, client);
         break;
     case OWNER_CLIENT_PATH:
-        if (since == SS_MARK_SYN) /* the SYN-ACK was not seen: both paths, and the server */
-            share_ns[SS_SHARE_UNKNOWN] += ns;
-        else
-            *(tap == SS_TAP_CLIENT ? client : client_path) += ns;
+        *(tap == SS_TAP_CLIENT ? client : client_path) += ns;
         break;
     case OWNER_IDLE:
         share_ns[SS_SHARE_IDLE] += ns;

@@ -230,7 +230,7 @@ static void check_export(struct world *world, const struct ss_news *news)
         struct ss_packet packet;
         require(record.kind == SS_HISTORY_FRAME && record.number < last);
         last = record.number;
-        require(ss_packet_decode(&frame, &packet) == SS_REFUSED_NOTHING);
+        require(ss_packet_decode(&frame, NULL, &packet) == SS_REFUSED_NOTHING);
         require(packet.source_port == news->client.port || packet.destination_port == news->client.port);
     }
     require(cursor.given <= cursor.packets);

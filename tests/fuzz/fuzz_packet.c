@@ -40,11 +40,23 @@ static void check_cut(const struct ss_frame *frame, const struct ss_packet *whol
     if (whole->payload_captured == 0)
         return;
     cut.captured = (uint32_t)(whole->payload - frame->data);
-    require(ss_packet_decode(&cut, &packet) == SS_REFUSED_NOTHING);
+    require(ss_packet_decode(&cut, NULL, &packet) == SS_REFUSED_NOTHING);
     check(&cut, &packet);
     require(packet.seq == whole->seq && packet.ack == whole->ack && packet.flags == whole->flags);
     require(packet.payload_bytes == whole->payload_bytes && packet.payload_captured == 0);
     require(packet.source_port == whole->source_port && ss_ip_equal(&packet.source, &whole->source));
+}
+
+static void check_fragment(const struct ss_frame *frame)
+{
+    struct ss_fragment fragment;
+
+    if (ss_packet_fragment(frame, NULL, &fragment) != SS_REFUSED_NOTHING)
+        return;
+    require(fragment.head >= frame->data && fragment.data == fragment.head + fragment.head_bytes);
+    require(fragment.data + fragment.bytes <= frame->data + frame->captured && fragment.bytes > 0);
+    require(fragment.offset + fragment.bytes <= UINT16_MAX && fragment.encap_count <= SS_ENCAP_MAX);
+    require(fragment.is_last || fragment.bytes % 8 == 0);
 }
 
 static void decode(const uint8_t *bytes, size_t length, enum ss_link link, uint32_t beyond)
@@ -57,10 +69,12 @@ static void decode(const uint8_t *bytes, size_t length, enum ss_link link, uint3
     require(data != NULL);
     if (length > 0)
         memcpy(data, bytes, length);
-    enum ss_refusal refusal = ss_packet_decode(&frame, &packet);
+    enum ss_refusal refusal = ss_packet_decode(&frame, NULL, &packet);
     if (refusal == SS_REFUSED_NOTHING) {
         check(&frame, &packet);
         check_cut(&frame, &packet);
+    } else if (refusal == SS_REFUSED_FRAGMENT) {
+        check_fragment(&frame);
     } else {
         require(refusal < SS_REFUSED_COUNT);
         require(ss_refusal_class(refusal) != SS_CLASS_DROPPED); /* the decoder has no room to lack */

@@ -20,8 +20,7 @@ import time
 SECONDS = 120
 
 # What makes a whole flow uncertain; each is a fact about the capture, not about a reader.
-UNCERTAIN = re.compile('one-sided|payload-cut-by-snaplen|.*bytes-missing|openvpn-framing|data-on-syn-not-accepted|no-server-payload|'
-                       'ip-fragments')
+UNCERTAIN = re.compile('one-sided|payload-cut-by-snaplen|.*bytes-missing|openvpn-framing|data-on-syn-not-accepted|no-server-payload')
 
 
 def at(point):

@@ -169,6 +169,10 @@ static json_t *type_schema(const struct ss_config_member *member)
     case SS_TYPE_LCORE_LIST:
         return list_schema(type_schema(ss_config_member_find(SS_SECTION_LCORES, "control")), member->low,
                            member->high);
+    case SS_TYPE_UDP_PORTS:
+        return list_schema(integer_schema(1, 65535), member->low, member->high);
+    case SS_TYPE_WORDS:
+        return must(json_pack("{s:s, s:o}", "type", "array", "items", words_schema(member->names)));
     case SS_TYPE_TLS_PORTS:
         return either(must(json_pack("{s:s}", "const", "any")),
                       list_schema(integer_schema(member->low, member->high), 1, member->high));

@@ -759,7 +759,7 @@ static void what_was_cut_off_a_packet_counts_as_seen_with_it(void **state)
     for (unsigned i = 0; i < tape->count; i++) {
         struct ss_packet packet;
         struct ss_frame *frame = &tape->frames[i].frame;
-        assert_int_equal(ss_packet_decode(frame, &packet), SS_REFUSED_NOTHING);
+        assert_int_equal(ss_packet_decode(frame, NULL, &packet), SS_REFUSED_NOTHING);
         if (packet.payload_bytes > 40)
             frame->captured = (uint32_t)(packet.payload - frame->data) + 40;
     }
@@ -826,7 +826,7 @@ static void seen_from_one_side_it_says_so(void **state)
         put_tls13(tape, &c, 0);
         for (unsigned i = 0; i < tape->count; i++) {
             struct ss_packet packet;
-            assert_int_equal(ss_packet_decode(&tape->frames[i].frame, &packet), SS_REFUSED_NOTHING);
+            assert_int_equal(ss_packet_decode(&tape->frames[i].frame, NULL, &packet), SS_REFUSED_NOTHING);
             if ((packet.destination_port == 443) == (side == 0))
                 half->frames[half->count++] = tape->frames[i];
         }
@@ -2332,7 +2332,7 @@ static void where_only_the_buckets_are_full_nothing_gives_way(void **state)
             c.ip[SS_CLIENT] = texts[found];
             assert_true(ss_ip_parse(c.ip[SS_CLIENT], strlen(c.ip[SS_CLIENT]), &packet.source));
             assert_true(ss_ip_parse(c.ip[SS_SERVER], strlen(c.ip[SS_SERVER]), &packet.destination));
-            struct ss_flow_key key = ss_flow_key_of(&packet, &first);
+            struct ss_flow_key key = ss_flow_key_of(&packet, NULL, &first);
             uint64_t hash = ss_flow_hash(&key, config.hash_seed);
             uint64_t a = hash & table->bucket_mask, b = ss_flow_second_bucket(table, hash);
             if (!(a == 1 && b == 2) && !(a == 2 && b == 1))
@@ -2739,7 +2739,7 @@ static unsigned read_all(struct played *played, uint64_t note, const char *clien
         assert_int_equal(record.kind, SS_HISTORY_FRAME);
         assert_true(record.number < last);
         last = record.number;
-        assert_int_equal(ss_packet_decode(&frame, &packet), SS_REFUSED_NOTHING);
+        assert_int_equal(ss_packet_decode(&frame, NULL, &packet), SS_REFUSED_NOTHING);
         assert_true(ss_ip_parse(client, strlen(client), &ip));
         assert_true(ss_ip_equal(&packet.source, &ip) || ss_ip_equal(&packet.destination, &ip));
     }
@@ -2983,6 +2983,242 @@ static void new_limits_hold_from_then_on(void **state)
     free_tape(tape);
 }
 
+/* ---- mirrors as they come */
+
+#define IP_AT   14
+#define DATA_AT 34
+
+static void put_copy(struct tape *tape, const struct ss_frame *like, int64_t time_ns)
+{
+    struct taped *taped = &tape->frames[tape->count++];
+
+    assert_true(tape->count <= TAPE_MAX);
+    taped->frame = *like;
+    taped->bytes = malloc(like->captured);
+    assert_non_null(taped->bytes);
+    memcpy(taped->bytes, like->data, like->captured);
+    taped->frame.data = taped->bytes;
+    taped->frame.time_ns = time_ns;
+}
+
+/* Bytes from..to of the packet's data, as a fragment. */
+static void put_piece(struct tape *tape, const struct ss_frame *frame, unsigned id, unsigned from,
+                      unsigned to, int64_t time_ns)
+{
+    uint8_t bytes[4096];
+    unsigned end = frame->captured - DATA_AT, length = DATA_AT + to - from,
+             field = from / 8 | (to < end ? 0x2000 : 0);
+    struct ss_frame piece = *frame;
+
+    memcpy(bytes, frame->data, DATA_AT);
+    memcpy(bytes + DATA_AT, frame->data + DATA_AT + from, to - from);
+    bytes[IP_AT + 2] = (uint8_t)((length - IP_AT) >> 8);
+    bytes[IP_AT + 3] = (uint8_t)(length - IP_AT);
+    bytes[IP_AT + 4] = (uint8_t)(id >> 8);
+    bytes[IP_AT + 5] = (uint8_t)id;
+    bytes[IP_AT + 6] = (uint8_t)(field >> 8);
+    bytes[IP_AT + 7] = (uint8_t)field;
+    piece.data = bytes;
+    piece.captured = piece.wire = length;
+    put_copy(tape, &piece, time_ns);
+}
+
+/* The same packets through a path that takes so many bytes at a time: the last piece comes when the packet
+ * did. */
+static struct tape *cut_up(const struct tape *tape, unsigned most, bool in_order, unsigned copies)
+{
+    struct tape *cut = new_tape();
+
+    for (unsigned i = 0; i < tape->count; i++) {
+        const struct ss_frame *frame = &tape->frames[i].frame;
+        unsigned end = frame->captured - DATA_AT, pieces = (end + most - 1) / most;
+        if (pieces == 1) {
+            put_copy(cut, frame, frame->time_ns);
+            continue;
+        }
+        for (unsigned j = 0; j < pieces; j++) {
+            unsigned from = most * (in_order ? j : pieces - 1 - j),
+                     to = from + most < end ? from + most : end;
+            for (unsigned k = 0; k < copies; k++)
+                put_piece(cut, frame, i, from, to, frame->time_ns - (int64_t)(pieces - 1 - j) * 1000);
+        }
+    }
+    return cut;
+}
+
+static void a_handshake_in_fragments_has_the_marks_of_the_whole_packets(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    put_tls13(tape, &c, 0);
+    for (unsigned i = 0; i < 6; i++) {
+        unsigned copies = i % 2 + 1, burst = i / 2 == 0 ? 1 : i / 2 == 1 ? 7 : SS_BURST_MAX;
+        for (unsigned in_order = 0; in_order < 2; in_order++) {
+            struct tape *cut = cut_up(tape, copies == 1 ? 128 : 512, in_order != 0, copies);
+            struct played *played = play_with(cut, plain_config(), burst);
+            const struct ss_finding *finding = only_one(played);
+            CHECK_MARKS(finding, TLS13_MARKS);
+            assert_string_equal(finding->tls.sni, "example.com");
+            assert_int_equal(finding->mirror_duplicates, copies == 1 ? 0 : finding->mirror_duplicates);
+            assert_true(copies == 1 || finding->mirror_duplicates > 0);
+            assert_true(cut->count > tape->count + 3);
+            assert_int_equal(ss_analyzer_counters(played->analyzer)->analyzed_packets, cut->count);
+            close_player(played);
+            free_tape(cut);
+        }
+    }
+    free_tape(tape);
+}
+
+static void the_history_has_every_fragment_as_it_came(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+    struct ss_export_cursor cursor;
+    struct ss_history_record record;
+
+    put_tls13(tape, &c, 0);
+    struct tape *cut = cut_up(tape, 128, false, 1);
+    struct played *played = open_player(plain_config());
+    feed(played, cut, 0, cut->count, SS_BURST_MAX);
+    unsigned left = cut->count;
+    assert_true(ss_export_begin(played->analyzer, note_of_first(played), &cursor));
+    assert_int_equal(cursor.packets, cut->count);
+    while (ss_export_next(played->analyzer, &cursor, &record)) {
+        const struct ss_frame *frame = &cut->frames[--left].frame;
+        assert_int_equal(record.time_ns, frame->time_ns);
+        assert_int_equal(record.captured, frame->captured);
+        assert_memory_equal(record.data, frame->data, frame->captured);
+    }
+    assert_int_equal(left, 0);
+    close_player(played);
+    free_tape(cut);
+    free_tape(tape);
+}
+
+static void a_fragment_counts_when_its_datagram_s_fate_is_known(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    put_tls13(tape, &c, 0);
+    struct tape *cut = cut_up(tape, 128, true, 1);
+    struct played *played = open_player(plain_config());
+    feed(played, cut, 0, 4, 1); /* the SYN, the SYN-ACK, the ACK, and the first of the hello */
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->received_packets, 3);
+    idle_until(played, 4 * SECOND);
+    assert_int_equal(refused(played, SS_REFUSED_FRAGMENT), 0);
+    idle_until(played, 6 * SECOND);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->received_packets, 4);
+    assert_int_equal(refused(played, SS_REFUSED_FRAGMENT), 1);
+    close_player(played);
+    free_tape(cut);
+    free_tape(tape);
+}
+
+static void fragments_that_wait_at_the_end_are_given_up(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    put_tls13(tape, &c, 0);
+    struct tape *cut = cut_up(tape, 128, true, 1);
+    struct played *played = open_player(plain_config());
+    feed(played, cut, 0, 4, 1);
+    flush(played);
+    assert_int_equal(refused(played, SS_REFUSED_FRAGMENT), 1);
+    close_player(played);
+    free_tape(cut);
+    free_tape(tape);
+}
+
+static void a_flood_of_first_fragments_is_dropped_and_counted(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape(), *flood = new_tape();
+    struct connection c = connection_of(51234);
+
+    put_tls13(tape, &c, 0);
+    for (unsigned i = 0; i < 1000; i++)
+        put_piece(flood, &tape->frames[3].frame, i, 0, 96, EPOCH_NS + US(i));
+    struct played *played = play_with(flood, plain_config(), SS_BURST_MAX);
+    assert_int_equal(refused(played, SS_REFUSED_FRAGMENTS_FULL), 1000 - SS_FRAGMENTS_DATAGRAMS);
+    assert_int_equal(refused(played, SS_REFUSED_FRAGMENT), SS_FRAGMENTS_DATAGRAMS);
+    close_player(played);
+    free_tape(flood);
+    free_tape(tape);
+}
+
+/* The same packets with what the mirror's networks put around them. */
+static void put_within(struct tape *to, const struct tape *tape, uint16_t vlan, uint32_t vni,
+                       uint16_t udp_port)
+{
+    static struct frame frame;
+
+    for (unsigned i = 0; i < tape->count; i++) {
+        const struct ss_frame *inner = &tape->frames[i].frame;
+        frame_start(&frame, SS_LINK_ETHERNET);
+        frame_ethernet(&frame);
+        if (vni != 0) {
+            frame_ip(&frame, "10.0.0.1", "10.0.0.2");
+            frame_vxlan(&frame, vni);
+            frame.bytes[36] = (uint8_t)(udp_port >> 8);
+            frame.bytes[37] = (uint8_t)udp_port;
+            frame_ethernet(&frame);
+        }
+        if (vlan != 0)
+            frame_vlan(&frame, vlan);
+        memcpy(frame.bytes + frame.length - 2, "\x08\x00", 2);
+        frame_bytes(&frame, inner->data + IP_AT, inner->captured - IP_AT);
+        put_frame(to, &frame, (inner->time_ns - EPOCH_NS) / 1000 + i % 2);
+    }
+}
+
+static void the_same_addresses_in_two_networks_are_two_connections_where_the_settings_say_so(void **state)
+{
+    (void)state;
+    static const struct {
+        bool by_vlan, by_vni;
+        uint16_t vlans[2];
+        uint32_t vnis[2];
+        unsigned flows;
+    } CASES[] = {
+        {true, false, {1, 2}, {0, 0}, 2},  {true, false, {1, 1}, {0, 0}, 1},
+        {false, false, {1, 2}, {0, 0}, 1}, {false, true, {0, 0}, {1, 2}, 2},
+        {false, true, {0, 0}, {1, 1}, 1},  {true, false, {0, 0}, {1, 2}, 1},
+        {true, true, {1, 2}, {1, 1}, 2},   {false, false, {0, 0}, {1, 2}, 1},
+        {true, true, {1, 2}, {0, 0}, 2},
+    };
+    for (size_t i = 0; i < ROWS(CASES); i++) {
+        struct ss_packet_settings settings = {
+            .vxlan_ports = {4790}, .vxlan_port_count = 1, .identity = {CASES[i].by_vlan, CASES[i].by_vni}};
+        struct ss_analyzer_config config = plain_config();
+        struct tape *tape = new_tape(), *both = new_tape();
+        struct connection c = connection_of(51234);
+        config.packet = &settings;
+        put_tls13(tape, &c, 0);
+        for (unsigned j = 0; j < 2; j++)
+            put_within(both, tape, CASES[i].vlans[j], CASES[i].vnis[j], 4790);
+        struct played *played = play_with(both, config, 1);
+        assert_int_equal(count_news(played, SS_NEWS_JUDGED), CASES[i].flows);
+        const struct ss_finding *first = judged(played, 0);
+        assert_int_equal(first->encap[first->encap_count - 1].id,
+                         CASES[i].vlans[0] != 0 ? CASES[i].vlans[0] : CASES[i].vnis[0]);
+        if (CASES[i].flows == 2) {
+            assert_int_not_equal(first->tuple_hash, judged(played, 1)->tuple_hash);
+            assert_int_equal(judged(played, 1)->outcome, SS_OUTCOME_COMPLETE);
+        }
+        close_player(played);
+        free_tape(both);
+        free_tape(tape);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -3067,6 +3303,12 @@ int main(void)
         cmocka_unit_test(an_older_finding_of_a_connection_leads_to_its_own_packets),
         cmocka_unit_test(gauges_say_how_full_everything_is),
         cmocka_unit_test(new_limits_hold_from_then_on),
+        cmocka_unit_test(a_handshake_in_fragments_has_the_marks_of_the_whole_packets),
+        cmocka_unit_test(the_history_has_every_fragment_as_it_came),
+        cmocka_unit_test(a_fragment_counts_when_its_datagram_s_fate_is_known),
+        cmocka_unit_test(fragments_that_wait_at_the_end_are_given_up),
+        cmocka_unit_test(a_flood_of_first_fragments_is_dropped_and_counted),
+        cmocka_unit_test(the_same_addresses_in_two_networks_are_two_connections_where_the_settings_say_so),
     };
     return cmocka_run_group_tests(tests, make_bytes, NULL);
 }

@@ -24,7 +24,9 @@ static const char FULL[] =
     " \"lcores\": {\"control\": 9, \"rx\": [1, 2], \"analyzers\": [2, 3]}, \"idle\": \"spin\","
     " \"history\": {\"handshakes\": {\"memory\": \"8MiB\", \"per_flow\": \"16KiB\"},"
     "  \"recent\": {\"memory\": \"2MiB\"}, \"snaplen\": 2000},"
-    " \"flows\": {\"max\": 5000}, \"tls\": {\"ports\": [8443, 443]},"
+    " \"flows\": {\"max\": 5000, \"identity\": [\"vlan\", \"vni\"]},"
+    " \"tunnels\": {\"vxlan_ports\": [4790, 65535], \"geneve_ports\": [6082]}, \"tls\": {\"ports\": [8443, "
+    "443]},"
     " \"slow\": {\"handshake\": \"1.5s\", \"phases\": {\"tcp_accept\": \"1ms\", \"tcp_return\": \"2ms\","
     "  \"talk\": \"3ms\", \"hello_wait\": \"4ms\", \"hello_send\": \"5ms\", \"hello_ack\": \"6ms\","
     "  \"hello_retry\": \"7ms\", \"hello_again\": \"8ms\", \"server_hello\": \"9ms\","
@@ -123,6 +125,10 @@ static void the_least_file_gets_every_default(void **state)
     assert_int_equal(config->recent_bytes, 64 << 20);
     assert_int_equal(config->snaplen, 65535);
     assert_int_equal(config->flows_max, 1000000);
+    assert_false(config->packet.identity[SS_IDENTITY_VLAN] || config->packet.identity[SS_IDENTITY_VNI]);
+    assert_int_equal(config->packet.vxlan_port_count, 2);
+    assert_int_equal(config->packet.vxlan_ports[0], 4789);
+    assert_int_equal(config->packet.geneve_ports[0], 6081);
     assert_false(config->any_port);
     for (unsigned port = 0; port < 65536; port++)
         assert_int_equal(config->tls_ports[port / 8] >> port % 8 & 1, port == 443);
@@ -186,6 +192,11 @@ static void every_key_reaches_its_field(void **state)
     assert_int_equal(config->recent_bytes, 2 << 20);
     assert_int_equal(config->snaplen, 2000);
     assert_int_equal(config->flows_max, 5000);
+    assert_true(config->packet.identity[SS_IDENTITY_VLAN] && config->packet.identity[SS_IDENTITY_VNI]);
+    assert_int_equal(config->packet.vxlan_port_count, 2);
+    assert_int_equal(config->packet.vxlan_ports[1], 65535);
+    assert_int_equal(config->packet.geneve_port_count, 1);
+    assert_int_equal(config->packet.geneve_ports[0], 6082);
     assert_int_equal(config->tls_ports[443 / 8], 1 << 443 % 8);
     assert_int_equal(config->tls_ports[8443 / 8], 1 << 8443 % 8);
     assert_int_equal(config->slow.handshake_ns, 1500 * SS_NS_PER_MS);
@@ -427,6 +438,12 @@ static void what_contradicts_is_refused_alone_and_with_its_place(void **state)
         {"slow", "{\"handshake\": \"25h\"}", "t: slow.handshake: \"25h\" is out of range (wanted: 0 to 24h)"},
         {"flows", "{\"max\": 4294967297}",
          "t: flows.max: 4294967297 is out of range (wanted: 16 to 100000000)"},
+        {"flows", "{\"identity\": [\"vlan\", \"mpls\"]}",
+         "t: flows.identity[1]: \"mpls\" is not a known word (wanted: \"vlan\" or \"vni\")"},
+        {"tunnels", "{\"vxlan_ports\": [0]}",
+         "t: tunnels.vxlan_ports[0]: 0 is not a UDP port (wanted: 1 to 65535)"},
+        {"tunnels", "{\"geneve_ports\": [6081, 8472]}",
+         "t: tunnels.geneve_ports[1]: 8472 is in vxlan_ports already (wanted: another)"},
         {"sensor", "\"0123456789012345678901234567890123456789012345678901234567890123\"",
          "t: sensor: \"0123456789012345678901234567890123456789012345678901234567...\" is out of range "
          "(wanted: 1 to "
@@ -569,8 +586,8 @@ static void the_full_file_prints_as_what_it_is(void **state)
     struct ss_config *config = load(FULL);
     char *text = ss_config_print(config);
     json_t *printed = json_loads(text, 0, NULL), *given = json_loads(FULL, 0, NULL);
-    static const char *const KEYS[] = {"sensor",  "tap",   "eal",  "lcores",  "idle",
-                                       "history", "flows", "slow", "origins", "export"};
+    static const char *const KEYS[] = {"sensor", "tap",     "eal",  "lcores",  "idle",  "history",
+                                       "flows",  "tunnels", "slow", "origins", "export"};
     for (size_t i = 0; i < COUNT_OF(KEYS); i++)
         assert_true(json_equal(json_object_get(printed, KEYS[i]), json_object_get(given, KEYS[i])));
     json_t *formats = json_object_get(given, "journal"), *journals = json_object_get(printed, "journal");
@@ -628,8 +645,8 @@ static void only_what_cannot_change_at_run_time_is_named(void **state)
 {
     (void)state;
     struct ss_config *least = load(LEAST), *full = load(FULL);
-    static const char *const NAMES[] = {"sensor", "tap",     "eal",   "ports", "lcores",
-                                        "idle",   "history", "flows", "tls"};
+    static const char *const NAMES[] = {"sensor", "tap",     "eal",   "ports",   "lcores",
+                                        "idle",   "history", "flows", "tunnels", "tls"};
     const char *names[16];
     assert_int_equal(ss_config_fixed_changes(least, full, names, COUNT_OF(names)), COUNT_OF(NAMES));
     for (size_t i = 0; i < COUNT_OF(NAMES); i++)

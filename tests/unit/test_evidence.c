@@ -139,7 +139,6 @@ static struct ss_packet packet_of(struct played *played, const struct segment *s
     if (segment->again_to > 0) {
         packet.has_again = true;
         packet.again_end = seq_of(!side, (enum point)segment->again_to);
-        packet.again_begin = packet.again_end - 10;
     }
     return packet;
 }

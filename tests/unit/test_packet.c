@@ -60,7 +60,7 @@ static enum ss_refusal decode(const struct ss_frame *frame, uint32_t captured, s
     memcpy(copy, frame->data, captured);
     cut.data = copy;
     cut.captured = captured;
-    enum ss_refusal refused = ss_packet_decode(&cut, ret_packet);
+    enum ss_refusal refused = ss_packet_decode(&cut, NULL, ret_packet);
     if (refused == SS_REFUSED_NOTHING) {
         assert_true(ret_packet->payload >= copy);
         assert_true(ret_packet->payload + ret_packet->payload_captured <= copy + captured);
@@ -489,7 +489,7 @@ static const struct encapsulation ENCAPSULATIONS[] = {
     {null_v6_of_freebsd, SS_LINK_NULL, true, ""},
     {add_v4, SS_LINK_RAW_IP, false, ""},
     {add_v6, SS_LINK_RAW_IP, true, ""},
-    {many_encapsulations, SS_LINK_ETHERNET, false, "vlan:1,vlan:2,vlan:3,vlan:4,vlan:5,vlan:6"},
+    {many_encapsulations, SS_LINK_ETHERNET, false, "vlan:1,vlan:2,vlan:3,vlan:4,vlan:5"},
 };
 
 static struct frame f;
@@ -747,6 +747,130 @@ static void udp_to_a_tunnel_s_other_port_is_a_tunnel_too(void **state)
     assert_int_equal(decode_whole(&frame, &packet), SS_REFUSED_NOT_TCP);
 }
 
+static enum ss_refusal decode_with(const struct ss_packet_settings *settings, struct ss_packet *ret_packet)
+{
+    struct ss_frame frame = frame_end(&f);
+    return ss_packet_decode(&frame, settings, ret_packet);
+}
+
+static void tunnels_are_known_by_the_ports_that_settings_name_and_no_others(void **state)
+{
+    (void)state;
+    static const struct ss_packet_settings NONE = {0};
+    static const struct ss_packet_settings OTHER = {
+        .vxlan_ports = {1, 4790}, .vxlan_port_count = 2, .geneve_ports = {65535}, .geneve_port_count = 1};
+    static const struct {
+        void (*build)(struct frame *frame);
+        const char *port; /* NULL: the assigned one */
+        const struct ss_packet_settings *settings;
+        const char *encap; /* NULL: not taken for a tunnel */
+    } ROWS[] = {
+        {vxlan, NULL, NULL, "vxlan:11259375"},
+        {vxlan, NULL, &NONE, NULL},
+        {vxlan, NULL, &OTHER, NULL},
+        {vxlan, "\x12\xb6", &OTHER, "vxlan:11259375"},
+        {vxlan, "\x00\x01", &OTHER, "vxlan:11259375"},
+        {geneve, NULL, NULL, "geneve:11"},
+        {geneve, NULL, &NONE, NULL},
+        {geneve, "\xff\xff", &OTHER, "geneve:11"},
+        {gtp, NULL, &NONE, "gtp:2147483649"},
+    };
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        struct ss_packet packet;
+        char text[256];
+        frame_start(&f, SS_LINK_ETHERNET);
+        ROWS[i].build(&f);
+        if (ROWS[i].port != NULL)
+            memcpy(f.bytes + 36, ROWS[i].port, 2);
+        enum ss_refusal refused = decode_with(ROWS[i].settings, &packet);
+        assert_int_equal(refused, ROWS[i].encap == NULL ? SS_REFUSED_NOT_TCP : SS_REFUSED_NOTHING);
+        if (ROWS[i].encap != NULL)
+            assert_string_equal(encap_text(&packet, text), ROWS[i].encap);
+    }
+}
+
+static void tagged(struct frame *frame, unsigned outer, unsigned vni, unsigned service, unsigned customer)
+{
+    frame_start(frame, SS_LINK_ETHERNET);
+    frame_ethernet(frame);
+    if (outer != 0)
+        frame_vlan(frame, (uint16_t)outer);
+    if (vni != 0) {
+        frame_ip(frame, OUTER, OUTER_2);
+        frame_vxlan(frame, vni);
+        frame_ethernet(frame);
+    }
+    if (service != 0)
+        frame_tag(frame, 0x88a8, (uint16_t)service);
+    if (customer != 0)
+        frame_vlan(frame, (uint16_t)customer);
+    add_v4(frame);
+}
+
+static void networks_differ_by_what_settings_name(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned tags[4], others[4]; /* outside of the tunnel, its VNI, service and customer tag within */
+        bool by_vlan, by_vni, both;  /* whether they are different networks */
+    } ROWS[] = {
+        {{0, 0, 0, 0}, {0, 0, 0, 0}, false, false, false}, {{0, 0, 0, 1}, {0, 0, 0, 2}, true, false, true},
+        {{0, 0, 0, 0}, {0, 0, 0, 1}, true, false, true},   {{0, 0, 1, 2}, {0, 0, 1, 3}, true, false, true},
+        {{0, 0, 1, 2}, {0, 0, 3, 2}, true, false, true},   {{0, 0, 1, 2}, {0, 0, 2, 1}, true, false, true},
+        {{0, 7, 0, 0}, {0, 8, 0, 0}, false, true, true},   {{0, 7, 0, 1}, {0, 7, 0, 2}, true, false, true},
+        {{0, 7, 0, 1}, {0, 8, 0, 1}, false, true, true},   {{0, 7, 0, 0}, {0, 0, 0, 0}, false, true, true},
+        {{1, 7, 0, 0}, {2, 7, 0, 0}, false, false, false}, /* the mirror's own tag */
+    };
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        for (unsigned by = 0; by < 4; by++) {
+            struct ss_packet_settings settings = {
+                .vxlan_ports = {4789}, .vxlan_port_count = 1, .identity = {(by & 1) != 0, (by & 2) != 0}};
+            bool differ[] = {false, ROWS[i].by_vlan, ROWS[i].by_vni, ROWS[i].both};
+            struct ss_packet one, other;
+            const unsigned *tags = ROWS[i].tags, *others = ROWS[i].others;
+            tagged(&f, tags[0], tags[1], tags[2], tags[3]);
+            assert_int_equal(decode_with(&settings, &one), SS_REFUSED_NOTHING);
+            tagged(&f, others[0], others[1], others[2], others[3]);
+            assert_int_equal(decode_with(&settings, &other), SS_REFUSED_NOTHING);
+            uint32_t network = ss_packet_network(&one, &settings);
+            assert_int_equal(network != ss_packet_network(&other, &settings), differ[by]);
+            assert_true(by != 0 || network == 0);
+        }
+    }
+}
+
+static void a_frame_is_never_refused_for_its_checksums(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct ss_frame frame = build(&ENCAPSULATIONS[i]);
+        struct ss_packet packet;
+        uint8_t *ip = f.bytes + 14, *tcp = ip + (i == 0 ? 20 : 40);
+        for (unsigned value = 0; value < 256; value += 51) {
+            if (i == 0)
+                memset(ip + 10, (int)value, 2);
+            memset(tcp + 16, (int)value, 2); /* partial, as a host's mirror shows it, or none */
+            assert_int_equal(decode_whole(&frame, &packet), SS_REFUSED_NOTHING);
+            assert_int_equal(packet.payload_bytes, 5);
+        }
+    }
+}
+
+static void a_fragment_of_what_carries_no_tcp_is_refused_as_such(void **state)
+{
+    (void)state;
+    for (unsigned part = 0; part < 3; part++) {
+        struct ss_packet packet;
+        frame_start(&f, SS_LINK_ETHERNET);
+        plain_v4(&f);
+        f.bytes[20] = part == 2 ? 0 : 0x20; /* first, in between, last */
+        f.bytes[21] = part == 0 ? 0 : 5;
+        f.bytes[23] = 1; /* ICMP */
+        struct ss_frame frame = frame_end(&f);
+        assert_int_equal(decode_whole(&frame, &packet), SS_REFUSED_NOT_TCP);
+    }
+}
+
 static void ipv4_options_are_skipped(void **state)
 {
     (void)state;
@@ -844,6 +968,10 @@ int main(void)
         cmocka_unit_test(a_frame_may_nest_so_many_headers_and_no_more),
         cmocka_unit_test(another_link_layer_is_refused),
         cmocka_unit_test(udp_to_a_tunnel_s_other_port_is_a_tunnel_too),
+        cmocka_unit_test(tunnels_are_known_by_the_ports_that_settings_name_and_no_others),
+        cmocka_unit_test(networks_differ_by_what_settings_name),
+        cmocka_unit_test(a_frame_is_never_refused_for_its_checksums),
+        cmocka_unit_test(a_fragment_of_what_carries_no_tcp_is_refused_as_such),
         cmocka_unit_test(ipv4_options_are_skipped),
         cmocka_unit_test(timestamps_are_found_among_the_options),
         cmocka_unit_test(no_changed_byte_makes_the_decoder_read_beyond_the_frame),

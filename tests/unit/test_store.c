@@ -324,7 +324,7 @@ static void headers_alone_are_kept_after_the_handshake(void **state)
     assert_int_equal(frames[9].wire, 14 + 20 + 20 + strlen("Finished"));
 
     fixture->frames[9].bytes[12] = 0x42;
-    assert_int_equal(ss_packets_kept(&fixture->finding, &fixture->packets[9]), 0);
+    assert_int_equal(ss_packets_kept(&fixture->finding, NULL, &fixture->packets[9]), 0);
 }
 
 static void a_port_beyond_the_configured_ones_has_an_interface_block_too(void **state)

@@ -7,13 +7,14 @@
 #include "capture/capture.h"
 #include "config/config.h"
 #include "flow/key.h"
-#include "packet/packet.h"
+#include "packet/fragments.h"
 #include "read/results.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +28,14 @@
 #define HISTORY_LEAST  (1ULL << 20)    /* of one analyzer */
 #define HISTORY_MOST   (1ULL << 30)    /* of each tier, where the configuration names none */
 #define PROGRESS_BYTES (64u << 20)     /* how often progress is shown */
+#define OF_A_FRAGMENT  UINT_MAX        /* in place of an analyzer: none is known yet */
 
 struct reader {
     struct ss_read_options options;
     struct ss_config *config;
     struct ss_analyzer **analyzers;
     unsigned analyzer_count;
+    struct ss_fragments *fragments; /* that wait for their analyzer to be known */
     int64_t last_ns;
     struct ss_results *results;
     bool failed;
@@ -145,6 +148,7 @@ static void size_history(struct reader *reader)
 static struct ss_analyzer *make_analyzer(const struct ss_config *config, unsigned count)
 {
     struct ss_analyzer_config wanted = {.ports = config->any_port ? NULL : config->tls_ports,
+                                        .packet = &config->packet,
                                         .slow = config->slow,
                                         .tap = config->tap,
                                         .clock = SS_CLOCK_FILE,
@@ -160,6 +164,12 @@ static struct ss_analyzer *make_analyzer(const struct ss_config *config, unsigne
     return memory == MAP_FAILED ? NULL : ss_analyzer_create(&wanted, memory);
 }
 
+static struct ss_fragments *make_fragments(void)
+{
+    void *memory = aligned_alloc(64, (ss_fragments_bytes() + 63) & ~(size_t)63);
+    return memory == NULL ? NULL : ss_fragments_create(memory);
+}
+
 static int make_analyzers(struct reader *reader)
 {
     unsigned count = reader->config->analyzer_count > 0 ? reader->config->analyzer_count : 1;
@@ -167,7 +177,8 @@ static int make_analyzers(struct reader *reader)
     reader->analyzer_count = count;
     size_history(reader);
     reader->analyzers = calloc(count, sizeof(struct ss_analyzer *));
-    if (reader->analyzers == NULL)
+    reader->fragments = make_fragments();
+    if (reader->analyzers == NULL || reader->fragments == NULL)
         return EXIT_FAILURE;
     for (unsigned i = 0; i < count; i++) {
         reader->analyzers[i] = make_analyzer(reader->config, count);
@@ -191,16 +202,77 @@ static void drain(struct reader *reader, unsigned index)
     }
 }
 
+static unsigned analyzer_of_packet(const struct reader *reader, const struct ss_packet *packet)
+{
+    bool from_first;
+    struct ss_flow_key key = ss_flow_key_of(packet, &reader->config->packet, &from_first);
+    return ss_flow_worker(ss_flow_hash(&key, FIXED_SEED), reader->analyzer_count);
+}
+
 /* The analyzer of a frame's connection, as the rx lcores choose it. */
 static unsigned analyzer_of(const struct reader *reader, const struct ss_frame *frame)
 {
     struct ss_packet packet;
-    bool from_first;
 
-    if (reader->analyzer_count == 1 || ss_packet_decode(frame, &packet) != SS_REFUSED_NOTHING)
+    if (reader->analyzer_count == 1)
         return 0;
-    struct ss_flow_key key = ss_flow_key_of(&packet, &from_first);
-    return ss_flow_worker(ss_flow_hash(&key, FIXED_SEED), reader->analyzer_count);
+    switch (ss_packet_decode(frame, &reader->config->packet, &packet)) {
+    case SS_REFUSED_NOTHING:
+        return analyzer_of_packet(reader, &packet);
+    case SS_REFUSED_FRAGMENT:
+        return OF_A_FRAGMENT;
+    default:
+        return 0;
+    }
+}
+
+static void feed_to(struct reader *reader, unsigned index, const struct ss_frame *frames, unsigned count)
+{
+    ss_analyzer_feed(reader->analyzers[index], frames, count);
+    drain(reader, index);
+}
+
+/* Its fragments, all to the analyzer of its connection, which puts them together once more. What came to
+ * nothing goes to the first, which counts it. */
+static void feed_datagram(struct reader *reader, const struct ss_datagram *datagram)
+{
+    struct ss_packet packet;
+    bool is_packet = datagram->refused == SS_REFUSED_NOTHING &&
+                     ss_packet_decode_within(&datagram->whole, datagram->encap, datagram->encap_count,
+                                             &reader->config->packet, &packet) == SS_REFUSED_NOTHING;
+
+    feed_to(reader, is_packet ? analyzer_of_packet(reader, &packet) : 0, datagram->frames,
+            datagram->frame_count);
+}
+
+static void give_up_fragments(struct reader *reader, int64_t now_ns, bool want_room)
+{
+    const struct ss_datagram *datagram;
+
+    while ((datagram = ss_fragments_give_up(reader->fragments, now_ns, want_room)) != NULL)
+        feed_datagram(reader, datagram);
+}
+
+/* A fragment has no ports: it waits until its datagram is whole. */
+static void hold_fragment(struct reader *reader, const struct ss_frame *frame)
+{
+    struct ss_fragment fragment;
+
+    if (ss_packet_fragment(frame, &reader->config->packet, &fragment) != SS_REFUSED_NOTHING) {
+        feed_to(reader, 0, frame, 1);
+        return;
+    }
+    give_up_fragments(reader, reader->last_ns, true);
+    const struct ss_datagram *datagram =
+        ss_fragments_add(reader->fragments, frame, &fragment, reader->last_ns);
+    if (datagram != NULL)
+        feed_datagram(reader, datagram);
+}
+
+static void note_time(struct reader *reader, const struct ss_frame *frame)
+{
+    if (frame->time_ns > reader->last_ns)
+        reader->last_ns = frame->time_ns;
 }
 
 /* Runs of frames of one analyzer, in the order of the file. */
@@ -210,13 +282,14 @@ static void feed(struct reader *reader, const struct ss_frame *frames, unsigned 
 
     while (from < count) {
         unsigned index = analyzer_of(reader, &frames[from]), to = from;
-        do {
-            if (frames[to].time_ns > reader->last_ns)
-                reader->last_ns = frames[to].time_ns;
-            to++;
-        } while (to < count && (reader->analyzer_count == 1 || analyzer_of(reader, &frames[to]) == index));
-        ss_analyzer_feed(reader->analyzers[index], frames + from, to - from);
-        drain(reader, index);
+        do
+            note_time(reader, &frames[to++]);
+        while (to < count && index != OF_A_FRAGMENT &&
+               (reader->analyzer_count == 1 || analyzer_of(reader, &frames[to]) == index));
+        if (index == OF_A_FRAGMENT)
+            hold_fragment(reader, &frames[from]);
+        else
+            feed_to(reader, index, frames + from, to - from);
         from = to;
     }
 }
@@ -299,6 +372,7 @@ static void read_capture(struct reader *reader, const char *name)
 /* All analyzers see the end of the files at the same time, so that it does not matter how many there are. */
 static void finish(struct reader *reader)
 {
+    give_up_fragments(reader, INT64_MAX, false);
     for (unsigned i = 0; i < reader->analyzer_count; i++) {
         bool more = true;
         ss_analyzer_tick(reader->analyzers[i], reader->last_ns);
@@ -345,5 +419,6 @@ int ss_read_main(int argc, char **argv)
     ss_results_free(reader.results);
     ss_config_free(reader.config);
     free(reader.analyzers);
+    free(reader.fragments);
     return status;
 }

@@ -126,7 +126,9 @@ static int compare_connection(const struct ss_news *a, const struct ss_news *b)
         return a->client.port < b->client.port ? -1 : 1;
     if ((order = memcmp(&a->server.ip, &b->server.ip, sizeof(a->server.ip))) != 0)
         return order;
-    return (a->server.port > b->server.port) - (a->server.port < b->server.port);
+    if (a->server.port != b->server.port)
+        return a->server.port < b->server.port ? -1 : 1;
+    return (a->network > b->network) - (a->network < b->network);
 }
 
 static int compare_items(const void *left, const void *right)
@@ -302,7 +304,8 @@ static int open_store(struct ss_results *results)
                                      .rate = UINT32_MAX, /* nothing else waits for the disk here */
                                      .headers_only = results->config->headers_only,
                                      .interfaces = results->interfaces,
-                                     .interface_count = 1};
+                                     .interface_count = 1,
+                                     .packet = &results->config->packet};
     char why[256];
 
     if (results->options->out == NULL)

@@ -3,12 +3,14 @@
 #include "worker/rx.h"
 
 #include "flow/key.h"
-#include "packet/packet.h"
+#include "packet/fragments.h"
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>
+
+#define OF_A_FRAGMENT SS_LCORES_MAX /* in place of an analyzer: none is known yet */
 
 /* What a packet carries from the lcore that polled it to the one that analyzes it. */
 struct arrival {
@@ -57,15 +59,14 @@ static struct ss_frame frame_of(const struct ss_worker *worker, struct rte_mbuf 
     };
 }
 
-/* There is one scratch buffer: a frame in several mbufs is fed alone. */
-static void feed_chain(struct ss_worker *worker, struct rte_mbuf *mbuf)
+/* There is one scratch buffer: a frame in several mbufs is dealt with alone. */
+static struct ss_frame frame_of_chain(const struct ss_worker *worker, struct rte_mbuf *mbuf)
 {
     struct ss_frame frame = frame_of(worker, mbuf);
 
     frame.captured = RTE_MIN(mbuf->pkt_len, (uint32_t)SS_WORKER_SCRATCH);
     frame.data = rte_pktmbuf_read(mbuf, 0, frame.captured, worker->scratch);
-    if (frame.data != NULL)
-        ss_analyzer_feed(worker->analyzer, &frame, 1);
+    return frame;
 }
 
 /* To this worker's analyzer, which copies what it keeps: the mbufs are free at once. */
@@ -81,7 +82,8 @@ static void feed(struct ss_worker *worker, struct rte_mbuf **mbufs, unsigned cou
         }
         ss_analyzer_feed(worker->analyzer, frames, ready);
         ready = 0;
-        feed_chain(worker, mbufs[i]);
+        frames[0] = frame_of_chain(worker, mbufs[i]);
+        ss_analyzer_feed(worker->analyzer, frames, 1);
     }
     ss_analyzer_feed(worker->analyzer, frames, ready);
     rte_pktmbuf_free_bulk(mbufs, count);
@@ -104,28 +106,40 @@ unsigned ss_rx_take(struct ss_worker *worker)
 /* ---- whose packet it is */
 
 /* The first mbuf is enough: it holds the headers of any frame that has them. */
-static bool decode(struct rte_mbuf *mbuf, struct ss_packet *ret_packet)
+static enum ss_refusal decode(const struct ss_worker *worker, struct rte_mbuf *mbuf,
+                              struct ss_packet *ret_packet)
 {
     struct ss_frame frame = {.data = rte_pktmbuf_mtod(mbuf, const uint8_t *),
                              .captured = mbuf->data_len,
                              .wire = mbuf->pkt_len,
                              .link = SS_LINK_ETHERNET};
 
-    return ss_packet_decode(&frame, ret_packet) == SS_REFUSED_NOTHING;
+    return ss_packet_decode(&frame, &worker->packet, ret_packet);
 }
 
-/* By the hash of the innermost flow, so that both directions meet, whatever queue or port they came by. What
- * is no flow goes to the first, which counts it. */
+/* By the hash of the innermost flow, so that both directions meet, whatever queue or port they came by. */
+static unsigned analyzer_of_packet(const struct ss_worker *worker, const struct ss_packet *packet)
+{
+    bool from_first;
+    struct ss_flow_key key = ss_flow_key_of(packet, &worker->packet, &from_first);
+    uint64_t hash = ss_flow_hash(&key, worker->spread_seed);
+
+    return (unsigned)((hash >> 32) * worker->analyzer_count >> 32);
+}
+
+/* What is no flow goes to the first, which counts it. */
 static unsigned analyzer_of(const struct ss_worker *worker, struct rte_mbuf *mbuf)
 {
     struct ss_packet packet;
-    bool from_first;
 
-    if (!decode(mbuf, &packet))
+    switch (decode(worker, mbuf, &packet)) {
+    case SS_REFUSED_NOTHING:
+        return analyzer_of_packet(worker, &packet);
+    case SS_REFUSED_FRAGMENT:
+        return OF_A_FRAGMENT;
+    default:
         return 0;
-    struct ss_flow_key key = ss_flow_key_of(&packet, &from_first);
-    uint64_t hash = ss_flow_hash(&key, worker->spread_seed);
-    return (unsigned)((hash >> 32) * worker->analyzer_count >> 32);
+    }
 }
 
 /* Packets that find no room are dropped and counted: polling never waits. */
@@ -153,16 +167,14 @@ static void give(struct ss_worker *worker, unsigned analyzer, struct rte_mbuf **
         hand_over(worker, analyzer, mbufs, count);
 }
 
-static void spread(struct ss_worker *worker, struct rte_mbuf **mbufs, unsigned count)
+static void spread_packets(struct ss_worker *worker, struct rte_mbuf **mbufs, const uint8_t *analyzer,
+                           unsigned count)
 {
-    uint8_t analyzer[SS_WORKER_BURST];
     struct rte_mbuf *together[SS_WORKER_BURST];
     uint64_t concerned = 0;
 
-    for (unsigned i = 0; i < count; i++) {
-        analyzer[i] = (uint8_t)analyzer_of(worker, mbufs[i]);
+    for (unsigned i = 0; i < count; i++)
         concerned |= UINT64_C(1) << analyzer[i];
-    }
     for (; concerned != 0; concerned &= concerned - 1) {
         unsigned to = (unsigned)__builtin_ctzll(concerned), n = 0;
         for (unsigned i = 0; i < count; i++) {
@@ -173,14 +185,112 @@ static void spread(struct ss_worker *worker, struct rte_mbuf **mbufs, unsigned c
     }
 }
 
+/* ---- fragments, which have no ports: they wait until their datagram is whole, and then go together, as they
+ * came, to the analyzer of its connection. That one puts them together for itself. */
+
+/* NULL: no mbufs. */
+static struct rte_mbuf *copy_of(const struct ss_worker *worker, const struct ss_frame *frame)
+{
+    struct rte_mbuf *first = NULL;
+    uint32_t done = 0;
+
+    while (first == NULL || done < frame->captured) {
+        struct rte_mbuf *mbuf = rte_pktmbuf_alloc(worker->mbufs);
+        if (mbuf == NULL || (first != NULL && rte_pktmbuf_chain(first, mbuf) != 0)) {
+            rte_pktmbuf_free(mbuf);
+            rte_pktmbuf_free(first);
+            return NULL;
+        }
+        first = first == NULL ? mbuf : first;
+        uint16_t part = (uint16_t)RTE_MIN((uint32_t)rte_pktmbuf_tailroom(mbuf), frame->captured - done);
+        memcpy(rte_pktmbuf_append(first, part), frame->data + done, part);
+        done += part;
+    }
+    *arrival_of(worker, first) =
+        (struct arrival){.time_ns = frame->time_ns,
+                         .error_ns = frame->clock_error_ns,
+                         .port = frame->port,
+                         .cut = (uint16_t)RTE_MIN(frame->wire - frame->captured, (uint32_t)UINT16_MAX)};
+    return first;
+}
+
+static unsigned analyzer_of_datagram(const struct ss_worker *worker, const struct ss_datagram *datagram)
+{
+    struct ss_packet packet;
+    bool is_packet = datagram->refused == SS_REFUSED_NOTHING &&
+                     ss_packet_decode_within(&datagram->whole, datagram->encap, datagram->encap_count,
+                                             &worker->packet, &packet) == SS_REFUSED_NOTHING;
+
+    return is_packet ? analyzer_of_packet(worker, &packet) : 0;
+}
+
+static void give_datagram(struct ss_worker *worker, const struct ss_datagram *datagram)
+{
+    unsigned analyzer = analyzer_of_datagram(worker, datagram);
+
+    if (is_own(worker, analyzer)) {
+        ss_analyzer_feed(worker->analyzer, datagram->frames, datagram->frame_count);
+        return;
+    }
+    for (unsigned i = 0; i < datagram->frame_count; i++) {
+        struct rte_mbuf *mbuf = copy_of(worker, &datagram->frames[i]);
+        if (mbuf != NULL)
+            hand_over(worker, analyzer, &mbuf, 1);
+        else
+            worker->counters.ring_full++;
+    }
+}
+
+static void give_up_fragments(struct ss_worker *worker, int64_t now_ns, bool want_room)
+{
+    const struct ss_datagram *datagram;
+
+    while ((datagram = ss_fragments_give_up(worker->fragments, now_ns, want_room)) != NULL)
+        give_datagram(worker, datagram);
+}
+
+static void hold_fragment(struct ss_worker *worker, struct rte_mbuf *mbuf)
+{
+    struct ss_frame frame = mbuf->nb_segs == 1 ? frame_of(worker, mbuf) : frame_of_chain(worker, mbuf);
+    struct ss_fragment fragment;
+
+    if (ss_packet_fragment(&frame, &worker->packet, &fragment) != SS_REFUSED_NOTHING) {
+        give(worker, 0, &mbuf, 1); /* which counts it */
+        return;
+    }
+    worker->mbufs = mbuf->pool;
+    give_up_fragments(worker, frame.time_ns, true);
+    const struct ss_datagram *datagram =
+        ss_fragments_add(worker->fragments, &frame, &fragment, frame.time_ns);
+    if (datagram != NULL)
+        give_datagram(worker, datagram);
+    rte_pktmbuf_free(mbuf);
+}
+
+static void spread(struct ss_worker *worker, struct rte_mbuf **mbufs, unsigned count)
+{
+    uint8_t analyzer[SS_WORKER_BURST];
+    unsigned from = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        analyzer[i] = (uint8_t)analyzer_of(worker, mbufs[i]);
+        if (analyzer[i] != OF_A_FRAGMENT)
+            continue;
+        spread_packets(worker, mbufs + from, analyzer + from, i - from);
+        hold_fragment(worker, mbufs[i]);
+        from = i + 1;
+    }
+    spread_packets(worker, mbufs + from, analyzer + from, count - from);
+}
+
 /* ---- polling */
 
 /* A driver that cuts frames does not say so; the IP header does. */
-static uint16_t bytes_cut(const struct ss_port *port, struct rte_mbuf *mbuf)
+static uint16_t bytes_cut(const struct ss_worker *worker, const struct ss_port *port, struct rte_mbuf *mbuf)
 {
     struct ss_packet packet;
 
-    if (mbuf->pkt_len < port->cut_bytes || !decode(mbuf, &packet))
+    if (mbuf->pkt_len < port->cut_bytes || decode(worker, mbuf, &packet) != SS_REFUSED_NOTHING)
         return 0;
     return (uint16_t)RTE_MIN(packet.payload_bytes - packet.payload_captured, (uint32_t)UINT16_MAX);
 }
@@ -203,7 +313,7 @@ static void stamp(const struct ss_worker *worker, const struct ss_queue_ref *que
     for (unsigned i = 0; i < count; i++) {
         struct arrival *arrival = arrival_of(worker, mbufs[i]);
         *arrival = software;
-        arrival->cut = bytes_cut(port, mbufs[i]);
+        arrival->cut = bytes_cut(worker, port, mbufs[i]);
         if (mbufs[i]->ol_flags & port->timestamp_flag) {
             rte_mbuf_timestamp_t ticks =
                 *RTE_MBUF_DYNFIELD(mbufs[i], (unsigned)port->timestamp_offset, rte_mbuf_timestamp_t *);
@@ -242,5 +352,9 @@ unsigned ss_rx_poll(struct ss_worker *worker)
     for (unsigned i = 0; i < worker->queue_count; i++)
         received += poll_queue(worker, &worker->queues[i]);
     worker->counters.received += received;
+    if (worker->fragments != NULL && ss_fragments_waiting(worker->fragments) > 0) {
+        struct ss_clock_line line = ss_clock_read(worker->clock);
+        give_up_fragments(worker, ss_clock_ns(&line, rte_rdtsc()), false);
+    }
     return received;
 }

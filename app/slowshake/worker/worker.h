@@ -16,6 +16,7 @@
 #include "base/snapshot.h"
 #include "clock/clock.h"
 #include "config/config.h"
+#include "packet/fragments.h"
 #include "port/port.h"
 
 #include <rte_mempool.h>
@@ -111,9 +112,12 @@ struct ss_worker {
 
     /* Private to the lcore. */
     struct ss_worker_counters counters;
-    struct ss_worker_view draft; /* of the next view */
-    void *memory;                /* the analyzer's */
-    uint8_t *scratch;            /* for frames in several mbufs */
+    struct ss_worker_view draft;    /* of the next view */
+    void *memory;                   /* the analyzer's */
+    uint8_t *scratch;               /* for frames in several mbufs */
+    struct ss_fragments *fragments; /* that wait for their analyzer to be known; NULL: there is but one */
+    struct rte_mempool *mbufs;      /* for handing them on */
+    struct ss_packet_settings packet;
     uint8_t tls_ports[65536 / 8];
     uint64_t spread_seed;    /* of the hash that picks an analyzer: the same in all workers */
     unsigned arrival_offset; /* mbuf dynfield, see rx.c */

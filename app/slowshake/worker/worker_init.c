@@ -28,6 +28,7 @@ static struct ss_analyzer_config share_of(const struct ss_worker *worker, const 
 
     return (struct ss_analyzer_config){
         .ports = config->any_port ? NULL : worker->tls_ports,
+        .packet = &worker->packet,
         .slow = config->slow,
         .tap = config->tap,
         .clock = worker->source,
@@ -95,9 +96,7 @@ static int make_analyzer(struct ss_worker *worker, const struct ss_config *confi
     struct ss_analyzer_config share = share_of(worker, config, hash_seed);
     size_t bytes = ss_analyzer_bytes(&share);
     worker->memory = rte_zmalloc_socket("ss_analyzer", bytes, 64, socket);
-    if (worker->memory != NULL)
-        worker->scratch = rte_malloc_socket("ss_scratch", SS_WORKER_SCRATCH, 64, socket);
-    if (worker->scratch == NULL) {
+    if (worker->memory == NULL) {
         say_memory(worker, config, bytes, socket, ret_why, why_bytes);
         return -ENOMEM;
     }
@@ -162,6 +161,25 @@ static bool find_index(const struct ss_config *config, unsigned lcore, unsigned 
     return false;
 }
 
+/* For frames in several mbufs, and for fragments where there is a choice of analyzers. */
+static int make_buffers(struct ss_worker *worker, const struct ss_config *config, char *ret_why,
+                        size_t why_bytes)
+{
+    int socket = (int)rte_lcore_to_socket_id(worker->lcore);
+    bool chooses = worker->queue_count > 0 && config->analyzer_count > 1;
+
+    worker->scratch = rte_malloc_socket("ss_scratch", SS_WORKER_SCRATCH, 64, socket);
+    if (worker->scratch != NULL && chooses) {
+        void *memory = rte_malloc_socket("ss_fragments", ss_fragments_bytes(), 64, socket);
+        worker->fragments = memory == NULL ? NULL : ss_fragments_create(memory);
+    }
+    if (worker->scratch != NULL && (!chooses || worker->fragments != NULL))
+        return 0;
+    snprintf(ret_why, why_bytes, "no memory for the buffers of lcore %u; reserve more hugepages",
+             worker->lcore);
+    return -ENOMEM;
+}
+
 int ss_worker_init(struct ss_worker *worker, const struct ss_config *config, uint64_t hash_seed,
                    char *ret_why, size_t why_bytes)
 {
@@ -174,10 +192,12 @@ int ss_worker_init(struct ss_worker *worker, const struct ss_config *config, uin
         return offset;
     }
     worker->arrival_offset = (unsigned)offset;
-    if (!find_index(config, worker->lcore, &worker->analyzer_index))
-        return 0;
-    int error = make_rings(worker, config, ret_why, why_bytes);
-    if (error == 0)
+    worker->packet = config->packet;
+    int error = make_buffers(worker, config, ret_why, why_bytes);
+    bool analyzes = find_index(config, worker->lcore, &worker->analyzer_index);
+    if (error == 0 && analyzes)
+        error = make_rings(worker, config, ret_why, why_bytes);
+    if (error == 0 && analyzes)
         error = make_analyzer(worker, config, hash_seed, ret_why, why_bytes);
     if (error != 0)
         ss_worker_fini(worker);
@@ -211,6 +231,7 @@ void ss_worker_fini(struct ss_worker *worker)
     rte_ring_free(worker->requests);
     rte_ring_free(worker->blocks);
     rte_free(worker->scratch);
+    rte_free(worker->fragments);
     rte_free(worker->memory);
     worker->packets = worker->news = worker->requests = worker->blocks = NULL;
     worker->scratch = worker->memory = NULL;

@@ -120,6 +120,7 @@ int ss_writer_start(const struct ss_config *config, const struct ss_pcapng_inter
     }
     writer->wake = writer->writing.journal_fd = -1;
     writer->writing.interfaces = interfaces;
+    writer->writing.packet = config->packet;
     writer->writing.interface_count = interface_count;
     memcpy(writer->writing.sensor, config->sensor, sizeof(config->sensor));
     ss_snapshot_init(&writer->snapshot, &writer->published, sizeof(writer->published));

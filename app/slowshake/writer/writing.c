@@ -43,7 +43,8 @@ static int open_store(const struct ss_writing *writing, const struct ss_config *
                                           .rate = config->export_rate,
                                           .headers_only = config->headers_only,
                                           .interfaces = writing->interfaces,
-                                          .interface_count = writing->interface_count};
+                                          .interface_count = writing->interface_count,
+                                          .packet = &writing->packet};
     if (config->export_directory == NULL)
         return 0;
     opened->to_journal = config->export_journal;

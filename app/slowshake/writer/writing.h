@@ -18,6 +18,7 @@ struct ss_writing {
     char sensor[SS_CONFIG_NAME_MAX];
     const struct ss_pcapng_interface *interfaces; /* borrowed */
     unsigned interface_count;
+    struct ss_packet_settings packet; /* as at the start */
     int journal_fd;
     struct ss_opened opened;
     struct ss_store_counters past; /* of stores that were closed since */
