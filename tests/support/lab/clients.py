@@ -4,8 +4,8 @@
 
     clients.py run --target 192.0.2.1:443 --count 2000 --concurrency 16 --every 50 --stall-at finished --stall-ms 300
 
-Real handshakes over real sockets (OpenSSL through memory BIOs, so that the moment when bytes leave is ours). Every
---every-th connection stalls. Each connection sends one HTTP/1.1 request, reads the answer and closes. One JSON line a
+Real handshakes over real sockets (OpenSSL through memory BIOs, GnuTLS in the same way, so that the moment when bytes leave is
+ours). Every --every-th connection stalls. Each connection sends one HTTP/1.1 request, reads the answer and closes. One JSON line a
 connection, in the order of their ends, and one last line {"summary": ...}.
 
 The moments (--stall-at):
@@ -13,10 +13,13 @@ The moments (--stall-at):
     hello-mid  between two halves of the ClientHello
     finished   the server's flight is here and acknowledged, before the answer to it
     request    after the handshake
+--hang: instead of going on after the stall, it leaves the connection to a process that holds it open and does nothing.
+--starve CGROUP: as soon as the ClientHello is sent, it has no more CPU than that cgroup gives.
 """
 import argparse
 import json
 import multiprocessing
+import os
 import signal
 import socket
 import ssl
@@ -26,6 +29,10 @@ import time
 
 VERSIONS = {'1.2': ssl.TLSVersion.TLSv1_2, '1.3': ssl.TLSVersion.TLSv1_3}
 HANDSHAKE, CLIENT_HELLO = 22, 1
+
+
+class Hung(OSError):
+    """The connection is left open, and nobody goes on with it."""
 
 
 def endpoint(text):
@@ -63,6 +70,7 @@ class Connection:
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=options.sni, session=session)
         self.stalled_ns = 0
+        self.hello_sent_ns = self.answered_ns = 0
         self.waiting_since_ns = 0
         self.source = source
         self.socket = None
@@ -84,6 +92,10 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         time.sleep(self.options.stall_ms / 1000)
         self.stalled_ns = time.monotonic_ns() - self.waiting_since_ns
+        if self.options.hang:
+            if os.fork() == 0:
+                signal.pause()
+            raise Hung('left to hang')
 
     def send_hello(self, hello):
         if self.stall_at == 'hello':
@@ -94,6 +106,9 @@ class Connection:
             self.stall()
             hello = hello[len(hello) // 2:]
         self.socket.sendall(hello)
+        self.hello_sent_ns = time.monotonic_ns()
+        if self.options.starve:
+            enter_cgroup(self.options.starve)
 
     def receive(self):
         data = self.socket.recv(65536)
@@ -109,6 +124,8 @@ class Connection:
             return
         if is_answer and self.stall_at == 'finished' and not self.stalled_ns and not is_second_hello(data):
             self.stall()
+        if is_answer:
+            self.answered_ns = time.monotonic_ns()
         self.socket.sendall(data)
 
     def handshake(self):
@@ -159,13 +176,24 @@ class Connection:
 
 
 def is_second_hello(data):
-    """Bytes that hold a ClientHello in the clear: the answer to a HelloRetryRequest, not to the flight."""
+    """Bytes whose first message is a ClientHello: the answer to a HelloRetryRequest, not to the flight. Later ones may be encrypted."""
     while len(data) > 5:
-        length = int.from_bytes(data[3:5], 'big')
-        if data[0] == HANDSHAKE and data[5] == CLIENT_HELLO:
-            return True
-        data = data[5 + length:]
+        if data[0] == HANDSHAKE:
+            return data[5] == CLIENT_HELLO
+        data = data[5 + int.from_bytes(data[3:5], 'big'):]
     return False
+
+
+def enter_cgroup(path):
+    with open(os.path.join(path, 'cgroup.procs'), 'w') as procs:
+        procs.write(str(os.getpid()))
+
+
+def context_of_stack(options, stack, version):
+    if stack == 'openssl':
+        return context_of(options, version)
+    import gnutls # only who asks for it needs the library
+    return gnutls.Context(version, options)
 
 
 class Worker:
@@ -174,19 +202,22 @@ class Worker:
 
     def __init__(self, options):
         self.options = options
-        self.contexts = [context_of(options, version) for version in options.tls.split(',')]
+        self.kinds = [(stack, version) for stack in options.stack.split(',') for version in options.tls.split(',')]
+        self.contexts = [context_of_stack(options, *kind) for kind in self.kinds]
         self.sessions = {} # a session belongs to its context and its server
 
     def one(self, number):
         options = self.options
         context = self.contexts[number % len(self.contexts)]
+        stack, version = self.kinds[number % len(self.contexts)]
         target = options.target[number // len(self.contexts) % len(options.target)]
         source = next((s for s in options.source if (':' in s) == (':' in target[0])), None)
         stalls = options.stall_ms > 0 and options.every > 0 and number % options.every == options.every - 1
         key = (id(context), target)
         connection = Connection(options, context, stalls, self.sessions.get(key) if options.resume else None, source)
-        result = {'number': number, 'planned_stall_ms': options.stall_ms if stalls else 0, 'stall_at': connection.stall_at,
-                  'started': time.time_ns(), 'ok': False}
+        time.sleep(max(0, options.begin + number * options.spread_ms / 1000 - time.monotonic()))
+        result = {'number': number, 'stack': stack, 'tls': version, 'planned_stall_ms': options.stall_ms if stalls else 0,
+                  'stall_at': connection.stall_at, 'started': time.time_ns(), 'ok': False}
         begin = time.monotonic_ns()
         try:
             connection.connect(target)
@@ -204,7 +235,10 @@ class Worker:
         except (OSError, ssl.SSLError) as error:
             result['error'] = str(error)
         connection.close()
-        result['stall_ns'] = connection.stalled_ns
+        if options.starve:
+            enter_cgroup(os.path.dirname(options.starve))
+        result.update(stall_ns=connection.stalled_ns, answer_ns=connection.answered_ns - connection.hello_sent_ns,
+                      ended=time.time_ns())
         time.sleep(options.pause_ms / 1000)
         return result
 
@@ -223,6 +257,7 @@ def run(options):
     begin = time.monotonic()
     done = failed = stalled = 0
     processes = min(options.concurrency, options.count)
+    options.begin = begin + processes * 0.005 # all are there by then
     with multiprocessing.get_context('fork').Pool(processes, start_worker, (options,)) as pool:
         for result in pool.imap_unordered(work, range(options.count)):
             done += 1
@@ -243,6 +278,10 @@ def options_of(arguments):
     run.add_argument('--concurrency', type=int, default=1)
     run.add_argument('--pause-ms', type=float, default=0, help='between two connections of a process')
     run.add_argument('--tls', default='1.3', help='1.2, 1.3, or "1.2,1.3" in turn')
+    run.add_argument('--stack', default='openssl', help='openssl, gnutls, or "openssl,gnutls" in turn')
+    run.add_argument('--spread-ms', type=float, default=0, help='between the starts of two connections')
+    run.add_argument('--hang', action='store_true')
+    run.add_argument('--starve', metavar='CGROUP')
     run.add_argument('--stall-ms', type=float, default=0)
     run.add_argument('--stall-at', choices=['hello', 'hello-mid', 'finished', 'request'], default='finished')
     run.add_argument('--every', type=int, default=1, help='every how manieth connection stalls')

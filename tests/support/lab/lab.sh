@@ -10,6 +10,12 @@
 #      far ns      relay ns           │
 #      f0 ── r0 [relay.py] r1 ── s1 ──┘  (lab_far_up: a path that loses and delays)
 #
+# or with the mirror in the middle of that path (lab_middle_up), so that both of its sides can lose and delay:
+#
+#      far ns      relay ns                          beyond ns                     server ns
+#      f0 ── r0 [relay.py] r1 ────────────────────── q0 [relay.py] q1 ──────────── s1
+#                           └─> m0 ── m1, or through a relay that loses: n0 ── n1 [relay.py] m0 ── m1
+#
 # Everything is called after the one directory that lab_up makes, so that labs can stand side by side and nothing
 # that is there already is touched. lab_down takes all of it away again and may be called at any time, also twice.
 #
@@ -134,15 +140,15 @@ lab_address()
     done
 }
 
-# lab_mirror IF: both directions of the server's interface go to the mirror port.
+# lab_mirror ROLE IF [PORT]: both directions of that interface go to the mirror port.
 lab_mirror()
 {
     local hook
-    lab_in server tc qdisc del dev "$1" clsact 2>/dev/null || true # what mirrored to a port that is gone
-    lab_in server tc qdisc add dev "$1" clsact
+    lab_in "$1" tc qdisc del dev "$2" clsact 2>/dev/null || true # what mirrored to a port that is gone
+    lab_in "$1" tc qdisc add dev "$2" clsact
     for hook in ingress egress; do
-        lab_in server tc filter add dev "$1" "$hook" protocol all prio 1 \
-            u32 match u32 0 0 action mirred egress mirror dev m0
+        lab_in "$1" tc filter add dev "$2" "$hook" protocol all prio 1 \
+            u32 match u32 0 0 action mirred egress mirror dev "${3:-m0}"
     done
 }
 
@@ -152,9 +158,9 @@ lab_mirror_port_up()
     lab_wire server m0 tap m1
     lab_mute server m0
     lab_mute tap m1
-    lab_mirror s0
+    lab_mirror server s0
     if lab_in server test -e /sys/class/net/s1; then
-        lab_mirror s1
+        lab_mirror server s1
     fi
 }
 
@@ -221,7 +227,7 @@ lab_down()
     done
     lab_journal_down
     lab_starved_down
-    for role in client server tap far relay; do
+    for role in client server tap far relay beyond; do
         [ ! -e "/run/netns/$LAB-$role" ] || lab_namespace_down "$role"
     done
     rm -rf "$LAB_DIR"
@@ -253,7 +259,7 @@ lab_far_up()
     lab_mute relay r1
     lab_address far f0 "$LAB_FAR4" "$LAB_FAR6"
     lab_address server s1 "$LAB_FAR_SERVER4" "$LAB_FAR_SERVER6"
-    lab_mirror s1
+    lab_mirror server s1
     lab_relay
     lab_meet far "$LAB_FAR_SERVER4" "[$LAB_FAR_SERVER6]"
     lab_relay "$@"
@@ -262,9 +268,63 @@ lab_far_up()
 # lab_relay [RELAY-OPTION...]: other rules from now on.
 lab_relay()
 {
-    lab_stop relay
-    lab_background relay relay python3 "$LAB_CODE/relay.py" --client-side r0 --server-side r1 "$@"
-    lab_wait_until 5 grep -qs '^ready' "$LAB_DIR/relay.log"
+    lab_relay_start relay relay r0 r1 "$@"
+}
+
+# lab_relay_start NAME ROLE CLIENT-SIDE SERVER-SIDE [RELAY-OPTION...]
+lab_relay_start()
+{
+    local name=$1 role=$2 sides=(--client-side "$3" --server-side "$4")
+    shift 4
+    lab_stop "$name"
+    lab_background "$name" "$role" ${LAB_PROMPTLY:-} python3 "$LAB_CODE/relay.py" "${sides[@]}" "$@"
+    lab_wait_until 5 grep -qs '^ready' "$LAB_DIR/$name.log"
+}
+
+# lab_middle_up: the far client again, with one relay between it and the mirror (lab_relay), one between the mirror and the server
+# (lab_relay_beyond), and one that the mirror's packets go through if told so (lab_relay_mirror).
+lab_middle_up()
+{
+    local role
+    for role in far relay beyond; do
+        lab_namespace "$role"
+    done
+    lab_wire far f0 relay r0
+    lab_wire relay r1 beyond q0
+    lab_wire server s1 beyond q1
+    lab_mirror_port_down
+    lab_wire relay m0 tap m1
+    lab_wire relay n0 relay n1
+    lab_mute tap m1
+    lab_mute beyond q0
+    lab_mute beyond q1
+    for role in r0 r1 m0 n0 n1; do
+        lab_mute relay $role
+    done
+    lab_address far f0 "$LAB_FAR4" "$LAB_FAR6"
+    lab_address server s1 "$LAB_FAR_SERVER4" "$LAB_FAR_SERVER6"
+    lab_mirror relay r1
+    lab_relay
+    lab_relay_beyond
+    lab_meet far "$LAB_FAR_SERVER4" "[$LAB_FAR_SERVER6]"
+}
+
+# shellcheck disable=SC2120
+lab_relay_beyond()
+{
+    lab_relay_start beyond beyond q0 q1 "$@"
+}
+
+# lab_relay_mirror [RELAY-OPTION...]: what the tap sees goes through a relay; without options, it does not.
+lab_relay_mirror()
+{
+    if [ $# = 0 ]; then
+        [ ! -e "$LAB_DIR/mirror.pid" ] || lab_mirror relay r1
+        lab_stop mirror
+        return
+    fi
+    lab_relay_start mirror relay n1 m0 --mirror "$@"
+    lab_mirror relay r1 n0
 }
 
 # --- the journal ---------------------------------------------------------------------------------------------------
@@ -394,7 +454,7 @@ lab_server()
     local name=$1
     shift
     [ -s "$LAB_DIR/ecdsa.pem" ] || lab_certificate ecdsa ecdsa || return 1
-    lab_background "$name" server python3 "$LAB_CODE/servers.py" --cert "$LAB_DIR/ecdsa.pem" "$@"
+    lab_background "$name" server ${LAB_SERVING:-} python3 "$LAB_CODE/servers.py" --cert "$LAB_DIR/ecdsa.pem" "$@"
     lab_wait_until 5 grep -qs '^ready' "$LAB_DIR/$name.log"
 }
 
@@ -425,20 +485,21 @@ lab_capture_end()
 
 # --- too little CPU ------------------------------------------------------------------------------------------------
 
-# lab_starved_group PERCENT: a cgroup that gets that much of one CPU; its directory is in LAB_CGROUP.
+# lab_starved_group PERCENT [PERIOD-MS]: a cgroup that gets that much of one CPU in each period; its directory is in LAB_CGROUP.
 lab_starved_group()
 {
-    local root
+    local root period_us=$((${2:-100} * 1000)) quota_us
+    quota_us=$((period_us * $1 / 100))
     if root=$(lab_cgroup_root cgroup cpu); then
         LAB_CGROUP=$root/$LAB
         mkdir -p "$LAB_CGROUP"
-        echo 100000 >"$LAB_CGROUP/cpu.cfs_period_us"
-        echo $(($1 * 1000)) >"$LAB_CGROUP/cpu.cfs_quota_us"
+        echo $period_us >"$LAB_CGROUP/cpu.cfs_period_us"
+        echo $quota_us >"$LAB_CGROUP/cpu.cfs_quota_us"
     elif root=$(lab_cgroup_root cgroup2 ''); then
         LAB_CGROUP=$root/$LAB
         echo +cpu >"$root/cgroup.subtree_control" 2>/dev/null
         mkdir -p "$LAB_CGROUP"
-        echo "$(($1 * 1000)) 100000" >"$LAB_CGROUP/cpu.max"
+        echo "$quota_us $period_us" >"$LAB_CGROUP/cpu.max"
     else
         lab_say "no cpu cgroup controller here"
         return 1
@@ -451,6 +512,16 @@ lab_cgroup_root()
     awk -v type="$1" -v controller="$2" '
         $3 == type && (controller == "" || ("," $4 ",") ~ ("," controller ",")) { print $2; found = 1; exit }
         END { exit !found }' /proc/mounts
+}
+
+# lab_starved_release: as much CPU as there is, from now on.
+lab_starved_release()
+{
+    if [ -e "$LAB_CGROUP/cpu.cfs_quota_us" ]; then
+        echo -1 >"$LAB_CGROUP/cpu.cfs_quota_us"
+    else
+        echo max >"$LAB_CGROUP/cpu.max"
+    fi
 }
 
 lab_starved_down()

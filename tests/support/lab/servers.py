@@ -7,6 +7,7 @@
 The moments (--stall-at):
     server-hello  the ClientHello is here, before the server's flight
     flight        between two halves of the server's flight
+    flight-end    before the last record of the server's flight
     finished      TLS 1.2: the client's Finished is here, before the server's
 """
 import argparse
@@ -53,8 +54,8 @@ class Conversation:
             return
         if self.stall_at == 'server-hello' or (self.stall_at == 'finished' and is_last):
             self.stall()
-        if self.stall_at == 'flight':
-            cut = middle_of_flight(data)
+        if self.stall_at in CUTS:
+            cut = CUTS[self.stall_at](data)
             self.peer.sendall(data[:cut])
             self.stall()
             data = data[cut:]
@@ -91,12 +92,23 @@ def middle_of_flight(data):
     return first + 16 if first + 16 < len(data) else len(data) // 2
 
 
+def end_of_flight(data):
+    """Where its last record starts."""
+    start = 0
+    while start + 5 + int.from_bytes(data[start + 3:start + 5], 'big') < len(data):
+        start += 5 + int.from_bytes(data[start + 3:start + 5], 'big')
+    return start
+
+
+CUTS = {'flight': middle_of_flight, 'flight-end': end_of_flight}
+
+
 def options_of(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--listen', type=endpoint, nargs='+', required=True)
     parser.add_argument('--cert', required=True, help='certificate and key, PEM')
     parser.add_argument('--tls', choices=['1.2', '1.3', 'any'], default='any')
-    parser.add_argument('--stall-at', choices=['server-hello', 'flight', 'finished'], default='server-hello')
+    parser.add_argument('--stall-at', choices=['server-hello', 'flight', 'flight-end', 'finished'], default='server-hello')
     parser.add_argument('--stall-ms', type=float, default=0)
     parser.add_argument('--every', type=int, default=1, help='every how manieth connection stalls')
     parser.add_argument('--client-cert', action='store_true', help='ask for one, and take any that --cafile signed')
