@@ -349,6 +349,15 @@ bool ss_handshake_is_over(const struct ss_handshake *handshake, int64_t now_ns)
     return is_settled(handshake, now_ns - handshake->base_ns);
 }
 
+/* Data of which the tap has had every byte. */
+static bool is_again(const struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side)
+{
+    const struct ss_stream *stream = &handshake->stream[side];
+
+    return packet->payload_bytes > 0 && stream->started &&
+           ss_seq_reached(stream->edge, packet->seq + packet->payload_bytes);
+}
+
 enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
                                          const struct ss_packet *packet, enum ss_side side, int64_t time_ns,
                                          uint32_t clock_error_ns)
@@ -368,7 +377,7 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, struct 
         handshake->clock_error_ns = clock_error_ns;
     if (ss_handshake_is_stray_reset(handshake, packet, side))
         return SS_HANDSHAKE_GOES_ON;
-    ss_sender_next(&handshake->sender[side], packet, t, ss_loss_round_trip(&handshake->timeline));
+    ss_sender_next(&handshake->sender[side], packet, t, is_again(handshake, packet, side));
     ss_loss_take_windows(handshake, side, packet, t);
     if (packet->payload_bytes == 0 && handshake->stream[side].started &&
         !(packet->flags & (SS_TCP_SYN | SS_TCP_RST)))

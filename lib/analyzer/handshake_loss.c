@@ -216,7 +216,7 @@ static void add_missing_numbers(const struct ss_sender *sender, enum ss_side sid
     for (unsigned i = 0; i < sender->gap_count; i++) {
         const struct ss_sender_gap *gap = &sender->gaps[i];
         bool is_label = gap->missing == 0;
-        if (!is_label && !ss_sender_counts(sender))
+        if (!ss_sender_lost(sender, gap, ss_loss_round_trip(timeline)))
             continue;
         ss_timeline_add_wait(timeline, is_label ? SS_EVIDENCE_LABEL_CHANGED : SS_EVIDENCE_NUMBER_MISSING,
                              gap->since_ns, gap->until_ns);

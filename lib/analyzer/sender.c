@@ -6,11 +6,12 @@
 
 #define MS               1000000LL
 #define TIMEOUT_LEAST_NS (200 * MS)
-#define TIMEOUTS_MAX     3         /* in a row: they are 0.8 s and more */
-#define MISSING_MAX      256       /* numbers; more is another way of numbering */
-#define BACK_MAX         16        /* numbers; a mirror out of order */
-#define EARLY_NS         (10 * MS) /* the round trip was measured elsewhere, and varies */
-#define BUSY_NS          (20 * MS) /* a timer's tick, and a sender that was busy */
+#define GAP_LEAST_NS     (150 * MS) /* a silence that may be a timeout, whatever the round trip */
+#define TIMEOUTS_MAX     3          /* in a row: they are 0.8 s and more */
+#define MISSING_MAX      256        /* numbers; more is another way of numbering */
+#define BACK_MAX         16         /* numbers; a mirror out of order */
+#define EARLY_NS         (10 * MS)  /* the round trip was measured elsewhere, and varies */
+#define BUSY_NS          (20 * MS)  /* a timer's tick, and a sender that was busy */
 
 /* The first timeout. The estimate of the round trip has a margin that is the round trip itself at first (RFC
  * 6298 section 2.2). */
@@ -55,7 +56,7 @@ static bool is_number(const struct ss_sender *sender, uint16_t ip_id)
     return ip_id != 0 || (sender->has_id && (uint16_t)(0u - sender->ip_id) <= MISSING_MAX);
 }
 
-static void count(struct ss_sender *sender, const struct ss_packet *packet, int64_t t, int64_t rtt_ns)
+static void count(struct ss_sender *sender, const struct ss_packet *packet, int64_t t)
 {
     bool is_first = !sender->has_id;
     uint16_t missing = (uint16_t)(packet->ip_id - sender->ip_id - 1u);
@@ -71,25 +72,25 @@ static void count(struct ss_sender *sender, const struct ss_packet *packet, int6
         sender->followed = sender->followed < UINT8_MAX ? (uint8_t)(sender->followed + 1) : UINT8_MAX;
     else if (missing > MISSING_MAX)
         sender->is_random = true;
-    else if (packet->payload_bytes > 0 && is_roughly_timeouts(t - sender->last_ns, rtt_ns, missing))
+    else if (packet->payload_bytes > 0 && t - sender->last_ns >= GAP_LEAST_NS)
         note_gap(sender, missing, t);
 }
 
-static void take_label(struct ss_sender *sender, const struct ss_packet *packet, int64_t t, int64_t rtt_ns)
+static void take_label(struct ss_sender *sender, const struct ss_packet *packet, int64_t t)
 {
     if (sender->flow_label != 0 && packet->flow_label != sender->flow_label && packet->payload_bytes > 0 &&
-        is_roughly_timeouts(t - sender->last_ns, rtt_ns, TIMEOUTS_MAX))
+        t - sender->last_ns >= GAP_LEAST_NS)
         note_gap(sender, 0, t);
     sender->flow_label = packet->flow_label;
 }
 
-void ss_sender_next(struct ss_sender *sender, const struct ss_packet *packet, int64_t t, int64_t rtt_ns)
+void ss_sender_next(struct ss_sender *sender, const struct ss_packet *packet, int64_t t, bool is_again)
 {
-    count(sender, packet, t, rtt_ns);
-    take_label(sender, packet, t, rtt_ns);
+    count(sender, packet, t);
+    take_label(sender, packet, t);
     sender->last_ns = t;
     bool is_syn_ack = (packet->flags & (SS_TCP_SYN | SS_TCP_ACK)) == (SS_TCP_SYN | SS_TCP_ACK);
-    if (packet->has_timestamps && !is_syn_ack) /* a SYN cookie hides in it (Linux) */
+    if (packet->has_timestamps && !is_again && !is_syn_ack) /* a SYN cookie hides in that (Linux) */
         ss_sender_clock_note(&sender->clock, packet->ts_value, t);
 }
 
@@ -110,6 +111,14 @@ bool ss_sender_had_sent(struct ss_sender *sender, uint32_t edge, int64_t *ret_si
     if (ss_seq_reached(edge, sender->ahead))
         sender->is_ahead = false;
     return true;
+}
+
+bool ss_sender_lost(const struct ss_sender *sender, const struct ss_sender_gap *gap, int64_t rtt_ns)
+{
+    bool is_label = gap->missing == 0;
+
+    return (is_label || ss_sender_counts(sender)) &&
+           is_roughly_timeouts(gap->until_ns - gap->since_ns, rtt_ns, is_label ? TIMEOUTS_MAX : gap->missing);
 }
 
 bool ss_sender_counts(const struct ss_sender *sender)

@@ -45,8 +45,11 @@ struct ss_sender {
     struct ss_sender_clock clock;
 };
 
-/* Its next packet, at t. rtt_ns: least round trip between both sides, as far as it is known. */
-void ss_sender_next(struct ss_sender *sender, const struct ss_packet *packet, int64_t t, int64_t rtt_ns);
+/* Its next packet, at t. is_again: all its data was seen before, so that it makes no mark. */
+void ss_sender_next(struct ss_sender *sender, const struct ss_packet *packet, int64_t t, bool is_again);
+
+/* Whether what the gap lacks was lost; rtt_ns: least round trip between both sides that was seen. */
+bool ss_sender_lost(const struct ss_sender *sender, const struct ss_sender_gap *gap, int64_t rtt_ns);
 
 /* A packet without data while the tap had seen all before `edge`: it tells what was sent. */
 void ss_sender_told(struct ss_sender *sender, uint32_t seq, uint32_t edge, int64_t t);
