@@ -304,6 +304,8 @@ static json_t *new_proxy(const struct ss_event *event, const int64_t *offset_ns)
         ok &= put(object, "duration_ns", json_integer(event->duration_ns));
     if (offset_ns != NULL)
         ok &= put(object, "clock_offset_ns", json_integer(*offset_ns));
+    if (event->cursor[0] != '\0')
+        ok &= put(object, "cursor", new_text(event->cursor));
     if (event->fields[0] != '\0')
         ok &= put(object, "fields", new_fields(event->fields));
     return whole(object, ok);
@@ -390,6 +392,8 @@ static bool put_rest(json_t *object, const struct ss_record *record)
     }
     if (record->pcapng != NULL)
         ok &= put(object, "pcapng", json_string(record->pcapng));
+    if (record->pcapng_skipped != NULL)
+        ok &= put(object, "pcapng_skipped", json_string(record->pcapng_skipped));
     return ok;
 }
 

@@ -17,7 +17,9 @@ struct ss_record {
     const struct ss_event *event; /* the proxy's report; NULL: none */
     int64_t clock_offset_ns;      /* of the event's host */
     const char *pcapng;           /* relative path; NULL: not written */
-    bool has_packets;             /* packets and packets_missing are known */
+    const char
+        *pcapng_skipped; /* why there are packets and no file of them; NULL: there is, or none was wanted */
+    bool has_packets;    /* packets and packets_missing are known */
     uint64_t packets;
     uint64_t packets_missing;
     unsigned revision; /* 0: the first record of this flow, not printed */

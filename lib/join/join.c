@@ -43,6 +43,7 @@ struct ss_join {
     uint32_t retry_at; /* place from which ss_join_expire retries; waiting_max: nothing to retry */
     uint64_t serial;
 
+    int64_t start_ns;
     struct source sources[SS_JOIN_SOURCES];
     struct ss_offsets offsets;
     struct ss_join_counters counters;
@@ -236,8 +237,24 @@ static enum fit judge(struct ss_join *join, const struct ss_query *query, const 
     return later ? FIT_LATER : FIT_ONE;
 }
 
-static enum ss_unmatched reason_of(enum fit fit)
+void ss_join_set_start(struct ss_join *join, int64_t start_ns)
 {
+    join->start_ns = start_ns;
+}
+
+/* A line that was logged may tell of any time before: the latest counts. */
+bool ss_join_is_before_start(struct ss_join *join, const struct ss_event *event)
+{
+    int64_t time_ns = ss_time_minus(event->time_ns, ss_join_offset(join, event->host));
+    if (event->moment != SS_EVENT_ACCEPTED && event->duration_ns > 0)
+        time_ns = ss_time_minus(time_ns, event->duration_ns);
+    return time_ns < join->start_ns;
+}
+
+static enum ss_unmatched reason_of(struct ss_join *join, const struct ss_event *event, enum fit fit)
+{
+    if (fit != FIT_AMBIGUOUS && ss_join_is_before_start(join, event))
+        return SS_UNMATCHED_BEFORE_START;
     if (fit == FIT_NONE)
         return SS_UNMATCHED_NO_FLOW;
     return fit == FIT_AMBIGUOUS ? SS_UNMATCHED_AMBIGUOUS : SS_UNMATCHED_OUTSIDE_SLACK;
@@ -512,7 +529,7 @@ bool ss_join_expire(struct ss_join *join, int64_t now_ns, struct ss_event *ret_e
     if (fit == FIT_ONE || fit == FIT_LATER)
         *ret_flow = match(join, &join->waiting[place].event, slot);
     else
-        unmatched(join, reason_of(fit), ret_reason);
+        unmatched(join, reason_of(join, &join->waiting[place].event, fit), ret_reason);
     release(join, place, ret_event);
     return true;
 }

@@ -98,6 +98,12 @@ void ss_join_free(struct ss_join *join);
 /* slack and hold of a journal, 2 s and 30 s until told; sources from SS_JOIN_SOURCES on keep these. */
 void ss_join_set_source(struct ss_join *join, unsigned source, int64_t slack_ns, int64_t hold_ns);
 
+/* Packets are seen from then on, by the tap's clock: an event that finds nothing and tells of an earlier
+ * moment is BEFORE_START. 0, as it is until told: they always were. */
+void ss_join_set_start(struct ss_join *join, int64_t start_ns);
+/* Whether the event tells of such a moment, as far as its host's clock is known. */
+bool ss_join_is_before_start(struct ss_join *join, const struct ss_event *event);
+
 enum ss_join_result { SS_JOIN_MATCHED, SS_JOIN_WAITING, SS_JOIN_UNMATCHED };
 
 /* A handshake was judged (or judged again: same start and endpoints replace). Returns its slot, valid until

@@ -10,6 +10,7 @@
 
 #define SS_HOST_MAX         64
 #define SS_EVENT_FIELDS_MAX 1024
+#define SS_CURSOR_MAX       192
 
 /* Which moment time_ns is. */
 enum ss_event_moment {
@@ -30,6 +31,8 @@ struct ss_event {
     unsigned source;            /* index of the journal in the configuration */
     char host[SS_HOST_MAX];     /* _HOSTNAME */
     char sni[256];
+    char cursor[SS_CURSOR_MAX]; /* the entry in the journal, for journalctl --cursor=; "": not known */
+    uint8_t epoch;              /* the caller's: 0 or 1 */
     /* Named values for the record's proxy.fields: key, zero, value, zero, ... then an empty key. */
     char fields[SS_EVENT_FIELDS_MAX];
 };

@@ -46,6 +46,7 @@ struct host {
     char *name;
     sd_journal *handle; /* NULL: to be opened */
     char *cursor;       /* the last position that was taken over from the handle; NULL: none */
+    char *marked;       /* the cursor at the last mark, for the cursor file; NULL: none */
     int64_t retry_ns;   /* when to try again to open it */
     bool moved;         /* the handle was moved since cursor was taken */
     bool at_entry;      /* the handle stands on an entry that was not read yet */
@@ -72,7 +73,9 @@ struct ss_journal {
     struct ss_cursors saved; /* as loaded */
     int64_t since_ns;        /* new hosts are read from here on */
     bool opened;
-    bool unsaved;
+    bool unmarked;     /* a cursor moved since the last mark */
+    bool unsaved;      /* a marked one is not in the file yet */
+    int64_t marked_ns; /* when that was */
 
     int epoll_fd, more_fd; /* more_fd keeps epoll_fd readable when a round was cut short */
     bool in_round;
@@ -165,7 +168,7 @@ static void keep_cursor(struct ss_journal *journal, struct host *host)
     free(host->cursor);
     host->cursor = cursor;
     host->moved = false;
-    journal->unsaved = true;
+    journal->unmarked = true;
 }
 
 static void close_host(struct ss_journal *journal, struct host *host)
@@ -264,6 +267,13 @@ static bool knows_host(const struct ss_journal *journal, const char *name, size_
     return false;
 }
 
+static void free_host(struct host *host)
+{
+    free(host->cursor);
+    free(host->marked);
+    free(host->name);
+}
+
 static int add_host(struct ss_journal *journal, const char *name, size_t length)
 {
     const char *cursor;
@@ -273,8 +283,9 @@ static int add_host(struct ss_journal *journal, const char *name, size_t length)
     cursor = journal->from_start ? NULL : ss_cursors_find(&journal->saved, host.name);
     if (cursor != NULL) {
         host.cursor = strdup(cursor);
-        if (host.cursor == NULL) {
-            free(host.name);
+        host.marked = strdup(cursor);
+        if (host.cursor == NULL || host.marked == NULL) {
+            free_host(&host);
             return -ENOMEM;
         }
     }
@@ -502,6 +513,15 @@ static size_t read_fields(struct ss_journal *journal, sd_journal *handle)
     return count;
 }
 
+static void read_cursor(sd_journal *handle, char ret_cursor[SS_CURSOR_MAX])
+{
+    char *cursor = NULL;
+    ret_cursor[0] = '\0';
+    if (sd_journal_get_cursor(handle, &cursor) >= 0 && strlen(cursor) < SS_CURSOR_MAX)
+        memcpy(ret_cursor, cursor, strlen(cursor) + 1);
+    free(cursor);
+}
+
 static bool read_event(struct ss_journal *journal, const struct host *host, struct ss_event *ret_event)
 {
     struct ss_entry entry = {.fields = journal->fields};
@@ -524,6 +544,8 @@ static bool read_event(struct ss_journal *journal, const struct host *host, stru
         name.length = 0;
     ss_taken_copy(ret_event->host, sizeof(ret_event->host), name);
     ret_event->source = journal->source;
+    ret_event->epoch = 0;
+    read_cursor(host->handle, ret_event->cursor);
     return true;
 }
 
@@ -635,8 +657,8 @@ static size_t list_cursors(const struct ss_journal *journal, struct ss_cursor *r
 {
     size_t count = 0;
     for (size_t i = 0; i < journal->host_count; i++)
-        if (journal->hosts[i].cursor != NULL)
-            ret_list[count++] = (struct ss_cursor){journal->hosts[i].name, journal->hosts[i].cursor};
+        if (journal->hosts[i].marked != NULL)
+            ret_list[count++] = (struct ss_cursor){journal->hosts[i].name, journal->hosts[i].marked};
     for (size_t i = 0; i < journal->saved.count && count < 2 * HOSTS_MAX; i++) {
         const struct ss_cursor *old = &journal->saved.list[i];
         if (!knows_host(journal, old->host, strlen(old->host)))
@@ -645,17 +667,40 @@ static size_t list_cursors(const struct ss_journal *journal, struct ss_cursor *r
     return count;
 }
 
+/* Without memory for it, a host stays at the mark it had. */
+static void mark_host(struct ss_journal *journal, struct host *host)
+{
+    keep_cursor(journal, host);
+    char *marked = host->cursor != NULL ? strdup(host->cursor) : NULL;
+    if (marked == NULL)
+        return;
+    free(host->marked);
+    host->marked = marked;
+}
+
+void ss_journal_mark(struct ss_journal *journal)
+{
+    for (size_t i = 0; i < journal->host_count; i++)
+        mark_host(journal, &journal->hosts[i]);
+    journal->marked_ns = clock_ns(CLOCK_REALTIME);
+    journal->unsaved |= journal->unmarked;
+    journal->unmarked = false;
+}
+
 int ss_journal_save(struct ss_journal *journal)
 {
     struct ss_cursor list[2 * HOSTS_MAX];
-    for (size_t i = 0; i < journal->host_count; i++)
-        keep_cursor(journal, &journal->hosts[i]);
     if (journal->cursor_file == NULL || !journal->unsaved)
         return 0;
-    const struct ss_cursors cursors = {clock_ns(CLOCK_REALTIME), list, list_cursors(journal, list)};
+    const struct ss_cursors cursors = {journal->marked_ns, list, list_cursors(journal, list)};
     int error = ss_cursors_save(journal->cursor_file, &cursors);
     journal->unsaved = error != 0;
     return error;
+}
+
+int64_t ss_journal_saved_ns(const struct ss_journal *journal)
+{
+    return journal->saved.saved_ns;
 }
 
 void ss_journal_close(struct ss_journal *journal)
@@ -664,8 +709,7 @@ void ss_journal_close(struct ss_journal *journal)
         return;
     for (size_t i = 0; i < journal->host_count; i++) {
         sd_journal_close(journal->hosts[i].handle);
-        free(journal->hosts[i].cursor);
-        free(journal->hosts[i].name);
+        free_host(&journal->hosts[i]);
     }
     sd_journal_close(journal->watch);
     ss_cursors_free(&journal->saved);
@@ -827,6 +871,7 @@ int ss_journal_open(const struct ss_config_journal *config, unsigned source, boo
         return error;
     }
     journal->opened = true;
+    journal->unmarked = true; /* a first position counts: what comes after it must not be lost */
     journal->next_look_ns = clock_ns(CLOCK_MONOTONIC) + LOOK_EVERY_NS;
     *ret_journal = journal;
     return 0;

@@ -621,6 +621,35 @@ static void every_reason_has_its_name(void **state)
     assert_null(ss_unmatched_name(SS_UNMATCHED_COUNT));
 }
 
+/* Nobody could have seen them; whoever was seen all the same is joined. */
+static void what_was_before_the_start_says_so(void **state)
+{
+    (void)state;
+    static const struct {
+        enum ss_event_moment moment;
+        int64_t ms, duration_ms;
+        enum ss_unmatched reason;
+    } ROWS[] = {
+        {SS_EVENT_ACCEPTED, 999, -1, SS_UNMATCHED_BEFORE_START},
+        {SS_EVENT_ACCEPTED, 1000, 500, SS_UNMATCHED_NO_FLOW},
+        {SS_EVENT_ENDED, 1100, -1, SS_UNMATCHED_NO_FLOW},
+        {SS_EVENT_ENDED, 1100, 101, SS_UNMATCHED_BEFORE_START},
+        {SS_EVENT_LOGGED, 1100, 101, SS_UNMATCHED_BEFORE_START},
+    };
+    for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+        struct bench bench = bench_of(10, 10);
+        ss_join_set_start(bench.join, T0 + 1000 * MS);
+        struct ss_event added = event(A, ROWS[i].moment, ROWS[i].ms);
+        added.duration_ns = ROWS[i].duration_ms >= 0 ? ROWS[i].duration_ms * MS : -1;
+        assert_int_equal(add(&bench, &added), SS_JOIN_WAITING);
+        assert_true(expire(&bench, SS_JOIN_FOREVER));
+        assert_int_equal(bench.reason, ROWS[i].reason);
+        assert_int_equal(ss_join_is_before_start(bench.join, &added),
+                         ROWS[i].reason == SS_UNMATCHED_BEFORE_START);
+        end(&bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -647,6 +676,7 @@ int main(void)
         cmocka_unit_test(none_is_joined_to_a_wrong_handshake),
         cmocka_unit_test(a_room_of_nothing_is_refused),
         cmocka_unit_test(every_reason_has_its_name),
+        cmocka_unit_test(what_was_before_the_start_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

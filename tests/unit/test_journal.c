@@ -308,6 +308,12 @@ static void a_new_hosts_old_past_is_left_out(void **state)
     assert_int_equal(next_port(lab), 301);
 }
 
+static int mark_and_save(struct lab *lab)
+{
+    ss_journal_mark(lab->journal);
+    return ss_journal_save(lab->journal);
+}
+
 static void a_restart_goes_on_where_it_was_saved(void **state)
 {
     struct lab *lab = *state;
@@ -317,7 +323,7 @@ static void a_restart_goes_on_where_it_was_saved(void **state)
     open_journal(lab, false);
     feed_lines(lab, "remote-a", "a", 102, 1, 2);
     assert_int_equal(next_port(lab), 102);
-    assert_int_equal(ss_journal_save(lab->journal), 0);
+    assert_int_equal(mark_and_save(lab), 0);
     feed_lines(lab, "remote-a", "a", 103, 1, 3);
     assert_int_equal(next_port(lab), 103); /* handled, but that was not saved */
     close_journal(lab);
@@ -332,11 +338,45 @@ static void a_restart_goes_on_where_it_was_saved(void **state)
     assert_int_equal(next_port(lab), 301);
     assert_nothing_more(lab, &event);
     assert_int_equal(errors(lab), 0);
-    assert_int_equal(ss_journal_save(lab->journal), 0);
+    assert_int_equal(mark_and_save(lab), 0);
     close_journal(lab);
 
     open_journal(lab, false);
     assert_nothing_more(lab, &event);
+}
+
+/* Events that are still under way when others have been handled come again. */
+static void what_was_given_after_the_mark_comes_again(void **state)
+{
+    struct lab *lab = *state;
+    struct ss_event first, again;
+    feed_lines(lab, "remote-a", "a", 101, 1, 1);
+    open_journal(lab, false);
+    feed_lines(lab, "remote-a", "a", 102, 2, 2);
+    assert_int_equal(next_port(lab), 102);
+    ss_journal_mark(lab->journal);
+    assert_int_equal(next_event(lab, &first, 5000), 103);
+    assert_int_equal(ss_journal_save(lab->journal), 0);
+    close_journal(lab);
+
+    open_journal(lab, false);
+    assert_true(ss_journal_saved_ns(lab->journal) > 0);
+    assert_int_equal(next_event(lab, &again, 5000), 103);
+    assert_string_equal(again.cursor, first.cursor);
+    assert_non_null(strstr(first.cursor, ";b="));
+}
+
+/* Or what came between a first start and a crash would be left out. */
+static void a_first_start_has_a_position_too(void **state)
+{
+    struct lab *lab = *state;
+    feed_lines(lab, "remote-a", "a", 101, 1, 1);
+    open_journal(lab, false);
+    assert_int_equal(mark_and_save(lab), 0);
+    feed_lines(lab, "remote-a", "a", 102, 1, 2);
+    close_journal(lab);
+    open_journal(lab, false);
+    assert_int_equal(next_port(lab), 102);
 }
 
 static void nothing_is_written_when_nothing_moved(void **state)
@@ -346,10 +386,10 @@ static void nothing_is_written_when_nothing_moved(void **state)
     feed_lines(lab, "remote-a", "a", 101, 1, 1);
     open_journal(lab, true);
     assert_int_equal(next_port(lab), 101);
-    assert_int_equal(ss_journal_save(lab->journal), 0);
+    assert_int_equal(mark_and_save(lab), 0);
     assert_int_equal(stat(lab->cursor_file, &before), 0);
     assert_int_equal(next_event(lab, &(struct ss_event){.source = 0}, 0), 0);
-    assert_int_equal(ss_journal_save(lab->journal), 0);
+    assert_int_equal(mark_and_save(lab), 0);
     assert_int_equal(stat(lab->cursor_file, &after), 0);
     assert_int_equal(before.st_ino, after.st_ino);
     assert_int_equal(before.st_mode & 0777, 0640 & ~umask(umask(0)));
@@ -363,7 +403,7 @@ static void a_cursor_whose_entry_vanished_goes_on_with_what_is_left(void **state
     open_journal(lab, true);
     assert_int_equal(next_port(lab), 101);
     assert_int_equal(next_port(lab), 102);
-    assert_int_equal(ss_journal_save(lab->journal), 0);
+    assert_int_equal(mark_and_save(lab), 0);
     close_journal(lab);
 
     char path[200];
@@ -415,7 +455,7 @@ static void a_cursor_file_that_is_none_is_counted_and_replaced(void **state)
         open_journal(lab, false);
         assert_int_equal(next_event(lab, &event, 0), 0);
         assert_int_equal(errors(lab), 1);
-        assert_int_equal(ss_journal_save(lab->journal), 0);
+        assert_int_equal(mark_and_save(lab), 0);
         close_journal(lab);
         open_journal(lab, false);
         assert_int_equal(errors(lab), 0);
@@ -433,10 +473,10 @@ static void a_cursor_file_that_cannot_be_written_is_an_error_until_it_can(void *
     feed_lines(lab, "remote-a", "a", 101, 1, 1);
     open_journal(lab, true);
     assert_int_equal(next_port(lab), 101);
-    assert_int_equal(ss_journal_save(lab->journal), -ENOENT);
+    assert_int_equal(mark_and_save(lab), -ENOENT);
     snprintf(path, sizeof(path), "%s/later", lab->directory);
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(ss_journal_save(lab->journal), 0);
+    assert_int_equal(mark_and_save(lab), 0);
     assert_int_not_equal(access(hidden, F_OK), 0);
 }
 
@@ -702,6 +742,8 @@ int main(void)
         lab_test(a_host_that_appears_while_following_is_read_from_its_beginning),
         lab_test(a_new_hosts_old_past_is_left_out),
         lab_test(a_restart_goes_on_where_it_was_saved),
+        lab_test(what_was_given_after_the_mark_comes_again),
+        lab_test(a_first_start_has_a_position_too),
         lab_test(nothing_is_written_when_nothing_moved),
         lab_test(a_cursor_whose_entry_vanished_goes_on_with_what_is_left),
         lab_test(a_damaged_cursor_is_counted_and_nothing_is_left_out),

@@ -150,7 +150,7 @@ static void attach(struct export *entry, const struct ss_event *event)
 {
     struct ss_writer_job *job = entry->job;
 
-    job->events++;
+    job->events[event->epoch]++;
     if (job->has_event && event->duration_ns <= job->event.duration_ns)
         return;
     job->event = *event;
@@ -172,7 +172,8 @@ static void restore_event(struct ss_exports *exports, struct export *entry)
 
 static void settle_event(struct ss_exports *exports, const struct ss_event *event)
 {
-    exports->counters.events_settled += event != NULL;
+    if (event != NULL)
+        exports->counters.events_settled[event->epoch]++;
 }
 
 void ss_exports_unmatched(struct ss_exports *exports, const struct ss_event *event, enum ss_unmatched reason)
@@ -297,11 +298,12 @@ static void lose(struct ss_exports *exports, struct export *entry)
         return;
     }
     exports->counters.gone++;
-    if (job->events == 0) {
+    unsigned events = job->events[0] + job->events[1];
+    if (events == 0) {
         release(exports, entry);
         return;
     }
-    for (unsigned i = 0; i < job->events; i++)
+    for (unsigned i = 0; i < events; i++)
         ss_join_overwritten(exports->join, flow);
     flow->job = 0;
     entry->flow = NULL;
@@ -318,7 +320,8 @@ static void finish(struct ss_exports *exports, struct export *entry, bool is_gon
         lose(exports, entry);
     } else if (entry->is_broken) {
         exports->counters.refused++;
-        exports->counters.events_settled += entry->job->events;
+        for (unsigned i = 0; i < SS_EPOCHS; i++)
+            exports->counters.events_settled[i] += entry->job->events[i];
         release(exports, entry);
     } else {
         entry->state = READY;

@@ -22,8 +22,9 @@
 struct ss_exports_counters {
     uint64_t flagged; /* flows */
     uint64_t asked, done, gone;
-    uint64_t refused;        /* found no room or no memory */
-    uint64_t events_settled; /* events that no job of the writer counts: nothing new in them, or refused */
+    uint64_t refused; /* found no room or no memory */
+    /* Events that no job of the writer counts, by epoch: nothing new in them, or refused. */
+    uint64_t events_settled[SS_EPOCHS];
 };
 
 struct ss_exports;

@@ -17,6 +17,9 @@
 #define SS_WRITER_JOBS      256 /* waiting to be written */
 #define SS_WRITER_WHY_BYTES 256
 
+/* An event belongs to one of two epochs: see control/control.c. */
+#define SS_EPOCHS 2
+
 struct ss_writer;
 
 /* A flow to write, or (is_flow == false) an event that found none. Control fills it, the writer frees it with
@@ -24,7 +27,7 @@ struct ss_writer;
 struct ss_writer_job {
     bool is_flow;
     bool has_event;
-    unsigned events;                /* so many events wait for this to be durable */
+    unsigned events[SS_EPOCHS];     /* so many events, by epoch, wait for this to be durable */
     struct ss_export_block *blocks; /* copies, chained, the first with the finding; each to be freed */
     size_t bytes;                   /* of the blocks, subtracted from *held when they are freed */
     _Atomic size_t *held;
@@ -36,11 +39,11 @@ struct ss_writer_job {
 
 struct ss_writer_view {
     struct ss_store_counters store;
-    uint64_t jobs;           /* written, or failed */
-    uint64_t refused;        /* how often the ring was full; the job was offered again */
-    uint64_t journal_errors; /* summaries that did not go out */
-    uint64_t events_durable; /* events of jobs that are on disk */
-    uint64_t events_failed;  /* events of jobs that could not be written */
+    uint64_t jobs;                      /* written, or failed */
+    uint64_t refused;                   /* how often the ring was full; the job was offered again */
+    uint64_t journal_errors;            /* summaries that did not go out */
+    uint64_t events_durable[SS_EPOCHS]; /* events of jobs that are on disk, by epoch */
+    uint64_t events_failed[SS_EPOCHS];  /* events of jobs that could not be written, or not all of them */
     uint64_t
         verdicts[SS_VERDICT_COUNT]; /* of flows, each once, the proxy's report included where it came first */
 };

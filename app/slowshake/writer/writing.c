@@ -5,6 +5,7 @@
 #include "writer/report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,16 @@ static int open_origins(const struct ss_config *config, struct ss_opened *opened
     return error;
 }
 
+static void say_found(const char *directory, const struct ss_files_found *found)
+{
+    if (found->halves + found->cut_lines + found->recovered + found->orphans == 0)
+        return;
+    fprintf(stderr,
+            "slowshake: %s was left by a crash: %" PRIu64 " records written from their pcapng files, %" PRIu64
+            " half files, %" PRIu64 " cut lines and %" PRIu64 " files without a record removed\n",
+            directory, found->recovered, found->halves, found->cut_lines, found->orphans);
+}
+
 static int open_store(const struct ss_writing *writing, const struct ss_config *config,
                       struct ss_opened *opened, char *ret_why, size_t why_bytes)
 {
@@ -47,7 +58,10 @@ static int open_store(const struct ss_writing *writing, const struct ss_config *
     if (config->export_directory == NULL)
         return 0;
     opened->to_journal = config->export_journal;
-    return ss_store_open(&store, &opened->store, ret_why, why_bytes);
+    int error = ss_store_open(&store, &opened->store, ret_why, why_bytes);
+    if (error == 0)
+        say_found(config->export_directory, &ss_store_counters(opened->store)->found);
+    return error;
 }
 
 static int open_all(const struct ss_writing *writing, const struct ss_config *config,
@@ -71,9 +85,15 @@ static void add_store_counters(const struct ss_store_counters *from, struct ss_s
     to->records += from->records;
     to->pcapngs += from->pcapngs;
     to->unmatched += from->unmatched;
-    to->record_errors += from->record_errors;
-    to->pcapng_errors += from->pcapng_errors;
-    to->rate_limited += from->rate_limited;
+    for (unsigned i = 0; i < SS_UNWRITTEN_COUNT; i++) {
+        to->records_unwritten[i] += from->records_unwritten[i];
+        to->pcapngs_unwritten[i] += from->pcapngs_unwritten[i];
+        to->unmatched_unwritten[i] += from->unmatched_unwritten[i];
+    }
+    to->found.halves += from->found.halves;
+    to->found.cut_lines += from->found.cut_lines;
+    to->found.recovered += from->found.recovered;
+    to->found.orphans += from->found.orphans;
     to->quota_removed += from->quota_removed;
     if (from->last_errno != 0)
         to->last_errno = from->last_errno;
@@ -150,7 +170,7 @@ static uint64_t packets_of(const struct ss_export_block *blocks)
     return blocks->packets;
 }
 
-/* To disk. path becomes the record's pcapng, where one was written. */
+/* The record to disk. path becomes the record's pcapng, where one was written. */
 static int store_flow(struct ss_writing *writing, const struct ss_writer_job *job, struct ss_record *record,
                       char path[PATH_BYTES])
 {
@@ -164,16 +184,17 @@ static int store_flow(struct ss_writing *writing, const struct ss_writer_job *jo
         return -ENOMEM;
     flow.packets = records;
     flow.packets_missing = packets > flow.packet_count ? packets - flow.packet_count : 0;
-    uint64_t before = ss_store_counters(store)->pcapngs;
+    const struct ss_store_counters before = *ss_store_counters(store);
     int error = ss_store_write(store, &flow, utc_now());
     *record = flow.record;
-    if (ss_store_counters(store)->pcapngs > before) {
+    if (ss_store_counters(store)->pcapngs > before.pcapngs) {
         snprintf(path, PATH_BYTES, "%.10s/%s.pcapng", ss_time_format(record->finding->start_ns, day),
                  ss_finding_id(record->finding, id));
         record->pcapng = path;
     }
     free(records);
-    return error;
+    /* The proxy's report is on disk with the record, whatever became of the packets. */
+    return ss_store_counters(store)->records > before.records ? 0 : error;
 }
 
 static void summarize(const struct ss_record *record, struct ss_writer_flow *ret_flow)
@@ -260,9 +281,8 @@ void ss_writing_job(struct ss_writing *writing, struct ss_writer_job *job)
     int error = job->is_flow ? write_flow(writing, job) : write_unmatched(writing, job);
 
     writing->view.jobs++;
-    if (error == 0)
-        writing->view.events_durable += job->events;
-    else
-        writing->view.events_failed += job->events;
+    uint64_t *events = error == 0 ? writing->view.events_durable : writing->view.events_failed;
+    for (unsigned i = 0; i < SS_EPOCHS; i++)
+        events[i] += job->events[i];
     ss_writer_job_free(job);
 }
