@@ -279,9 +279,10 @@ static int drop_cut_line(int fd, off_t *ret_length)
     return is_cut;
 }
 
-/* Whole and on disk, or not at all. */
-static int write_line(int fd, const char *line, size_t line_bytes, off_t old_length)
+/* Whole, or not at all. */
+static int write_line(int fd, const char *line, off_t old_length, enum ss_files_when when)
 {
+    size_t line_bytes = strlen(line);
     struct iovec parts[] = {{(void *)(uintptr_t)line, line_bytes}, {(void *)(uintptr_t) "\n", 1}};
     ssize_t written = writev(fd, parts, 2); /* one write, so that no reader meets half a line */
     int error = 0;
@@ -290,7 +291,7 @@ static int write_line(int fd, const char *line, size_t line_bytes, off_t old_len
         error = -errno;
     else if ((size_t)written != line_bytes + 1)
         error = -ENOSPC;
-    else if (fdatasync(fd) != 0)
+    else if (when == SS_FILES_NOW && fdatasync(fd) != 0)
         error = -errno;
     /* Should this fail too, the next append or start drops the cut line. */
     if (error != 0 && ftruncate(fd, old_length) != 0)
@@ -298,7 +299,7 @@ static int write_line(int fd, const char *line, size_t line_bytes, off_t old_len
     return error;
 }
 
-int ss_files_append_line(int day, const char *name, const char *line)
+int ss_files_append_line(int day, const char *name, const char *line, enum ss_files_when when)
 {
     off_t length;
     int fd = openat(day, name, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
@@ -308,7 +309,7 @@ int ss_files_append_line(int day, const char *name, const char *line)
     flock(fd, LOCK_EX); /* closing gives it back */
     int error = drop_cut_line(fd, &length);
     if (error >= 0)
-        error = write_line(fd, line, strlen(line), length);
+        error = write_line(fd, line, length, when);
     /* A file's first line: its name must last too. */
     if (error == 0 && length == 0 && (fchmod(fd, FILE_MODE) != 0 || fsync(day) != 0))
         error = -errno;
@@ -316,10 +317,22 @@ int ss_files_append_line(int day, const char *name, const char *line)
     return error;
 }
 
-int ss_files_append(struct ss_files *files, int day, const char *name, const char *line)
+int ss_files_sync(int day, const char *name)
+{
+    int fd = openat(day, name, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    int error = fdatasync(fd) == 0 ? 0 : -errno;
+    close(fd);
+    return error;
+}
+
+int ss_files_append(struct ss_files *files, int day, const char *name, const char *line,
+                    enum ss_files_when when)
 {
     uint64_t old_bytes = ss_files_bytes(day, name);
-    int error = ss_files_append_line(day, name, line);
+    int error = ss_files_append_line(day, name, line, when);
 
     uncount(files, old_bytes);
     files->bytes += ss_files_bytes(day, name);

@@ -70,8 +70,12 @@ void ss_files_abandon(int day, const char *name, int fd);
 void ss_files_settle(int day, const char *name);
 void ss_files_revoke(struct ss_files *files, int day, const char *name);
 
-/* Appends the line and its newline whole, synced, or leaves the file as it was. */
-int ss_files_append(struct ss_files *files, int day, const char *name, const char *line);
+/* Appends the line and its newline whole, or leaves the file as it was. Synced, or to be synced by
+ * ss_files_sync. */
+enum ss_files_when { SS_FILES_NOW, SS_FILES_LATER };
+int ss_files_append(struct ss_files *files, int day, const char *name, const char *line,
+                    enum ss_files_when when);
+int ss_files_sync(int day, const char *name);
 
 /* Removes the oldest until there are at most quota bytes: a day's pcapng files in the order of their names,
  * then the rest of the day, except the .jsonl files of the two days named. */
@@ -84,7 +88,7 @@ uint64_t ss_files_bytes(int day, const char *name);
 int ss_files_room(int day, uint64_t *ret_free, uint64_t *ret_size);
 
 /* For recover.c: as ss_files_append, without the count of bytes. */
-int ss_files_append_line(int day, const char *name, const char *line);
+int ss_files_append_line(int day, const char *name, const char *line, enum ss_files_when when);
 
 /* recover.c: the record of a .due file is written where it is not there; then the file has one name. */
 void ss_files_recover(struct ss_files_found *found, int day, const char *due);

@@ -102,7 +102,7 @@ static int complete(int day, const char *due, const char *name, const char *id, 
         return -errno;
     if (has_record(day, id, revision))
         return 0;
-    int error = ss_files_append_line(day, SS_FILES_FLOWS, line);
+    int error = ss_files_append_line(day, SS_FILES_FLOWS, line, SS_FILES_NOW);
     return error == 0 ? 1 : error;
 }
 

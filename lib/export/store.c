@@ -27,6 +27,9 @@ struct ss_store {
     struct ss_files files;
     struct ss_pcapng writer;
     struct ss_rates rates;
+    uint64_t unsynced; /* events in that day's unmatched.jsonl */
+    char unsynced_day[SS_FILES_DAY_MAX];
+    int sync_error; /* of another day, since the last ss_store_sync */
 };
 
 /* ---- Life ---- */
@@ -96,6 +99,7 @@ void ss_store_close(struct ss_store *store)
 {
     if (store == NULL)
         return;
+    ss_store_sync(store);
     ss_files_close(&store->files);
     free(store);
 }
@@ -184,7 +188,7 @@ static int append_record(struct ss_store *store, int day, const struct ss_record
     char *line = ss_record_json(record);
     if (line == NULL)
         return -ENOMEM;
-    int error = ss_files_append(&store->files, day, SS_FILES_FLOWS, line);
+    int error = ss_files_append(&store->files, day, SS_FILES_FLOWS, line, SS_FILES_NOW);
     free(line);
     return error;
 }
@@ -348,8 +352,42 @@ static int append_unmatched(struct ss_store *store, int day, const char *line)
         store->counters.unmatched_unwritten[SS_UNWRITTEN_QUOTA]++;
         return -EDQUOT;
     }
-    int error = ss_files_append(&store->files, day, SS_FILES_UNMATCHED, line);
+    int error = ss_files_append(&store->files, day, SS_FILES_UNMATCHED, line, SS_FILES_LATER);
     return note_error(store, error, store->counters.unmatched_unwritten);
+}
+
+/* Those that could not be synced count as not written, all of them. */
+static void sync_day(struct ss_store *store)
+{
+    int day = store->unsynced > 0 ? ss_files_open_day(&store->files, store->unsynced_day) : -1;
+    int error = day >= 0 ? ss_files_sync(day, SS_FILES_UNMATCHED) : day;
+
+    if (day >= 0)
+        close(day);
+    if (store->unsynced > 0 && error != 0) {
+        store->counters.unmatched_unwritten[reason_of(error)] += store->unsynced;
+        store->counters.last_errno = -error;
+        store->sync_error = error;
+    } else {
+        store->counters.unmatched += store->unsynced;
+    }
+    store->unsynced = 0;
+}
+
+int ss_store_sync(struct ss_store *store)
+{
+    sync_day(store);
+    int error = store->sync_error;
+    store->sync_error = 0;
+    return error;
+}
+
+static void note_unsynced(struct ss_store *store, const char *day_name)
+{
+    if (strcmp(day_name, store->unsynced_day) != 0)
+        sync_day(store);
+    memcpy(store->unsynced_day, day_name, SS_FILES_DAY_MAX);
+    store->unsynced++;
 }
 
 int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct ss_event *event,
@@ -369,7 +407,8 @@ int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct 
         note_error(store, error, store->counters.unmatched_unwritten);
     }
     free(line);
-    store->counters.unmatched += error == 0;
+    if (error == 0)
+        note_unsynced(store, day_name);
     show_files(store);
     return error;
 }

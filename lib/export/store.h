@@ -64,8 +64,10 @@ void ss_store_close(struct ss_store *store);
 /* 0: the record is on disk, and its pcapng is or was skipped by decision; negative errno of what failed
  * first. now_ns: for rate and quota. */
 int ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t now_ns);
-/* -EDQUOT: the day's unmatched.jsonl has its share. */
+/* An event without a flow; it is on disk once ss_store_sync has returned 0, so that a storm of them need not
+ * wait for the disk one by one. -EDQUOT: the day's unmatched.jsonl has its share. */
 int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct ss_event *event,
                        enum ss_unmatched reason);
+int ss_store_sync(struct ss_store *store);
 
 const struct ss_store_counters *ss_store_counters(const struct ss_store *store);

@@ -370,7 +370,8 @@ static int work(struct fixture *fixture, int acknowledge)
         if (is_of_flow(number))
             error = write_flow(fixture, store, number);
         else if (number < 7)
-            error = ss_store_unmatched(store, "edge", &event, SS_UNMATCHED_NO_FLOW);
+            error = ss_store_unmatched(store, "edge", &event, SS_UNMATCHED_NO_FLOW) != 0 ||
+                    ss_store_sync(store) != 0;
         if (error == 0 && number < 7)
             syscall(SYS_write, acknowledge, &number, 1);
         if (error == 0 && number % 3 == 0)

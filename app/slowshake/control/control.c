@@ -228,6 +228,7 @@ static void publish(struct ss_control *control)
     view->exports_done = exports->done;
     view->exports_gone = exports->gone;
     view->exports_refused = exports->refused;
+    view->exports_events_refused = exports->events_refused;
     view->events_pending = pending(control, 0) + pending(control, 1);
     view->clock_steps = clock->steps;
     view->clock_error_ns = ss_clock_read(clock).error_ns;

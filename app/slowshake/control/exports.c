@@ -23,6 +23,7 @@ struct export
     uint32_t next;                /* in its list */
     uint16_t analyzer;
     uint8_t state;
+    bool is_event;  /* without a flow from the beginning */
     bool is_anew;   /* judged again while it was asked for */
     bool is_broken; /* there was no memory for one of its blocks */
 };
@@ -36,7 +37,7 @@ struct ss_exports {
     struct ss_join *join;
     struct export entries[SS_EXPORTS_MAX];
     struct list unused, settling, ready;
-    unsigned under_way, asked;
+    unsigned under_way, events, asked;
     _Atomic size_t held; /* bytes of blocks; the writer subtracts */
     struct ss_kept kept;
     struct ss_exports_counters counters;
@@ -113,10 +114,8 @@ static struct export *new_entry(struct ss_exports *exports, struct ss_join_flow 
 {
     struct ss_writer_job *job = exports->unused.first != NONE ? calloc(1, sizeof(*job)) : NULL;
 
-    if (job == NULL) {
-        exports->counters.refused++;
+    if (job == NULL)
         return NULL;
-    }
     struct export *entry = &exports->entries[take_first(exports, &exports->unused)];
     *entry = (struct export){.job = job, .flow = flow, .next = NONE};
     job->is_flow = flow != NULL;
@@ -138,6 +137,7 @@ static void release(struct ss_exports *exports, struct export *entry)
         entry->flow->job = 0;
     if (entry->job != NULL)
         ss_writer_job_free(entry->job);
+    exports->events -= entry->is_event;
     *entry = (struct export){.state = FREE};
     append(exports, &exports->unused, number_of(exports, entry));
     exports->under_way--;
@@ -178,12 +178,15 @@ static void settle_event(struct ss_exports *exports, const struct ss_event *even
 
 void ss_exports_unmatched(struct ss_exports *exports, const struct ss_event *event, enum ss_unmatched reason)
 {
-    struct export *entry = new_entry(exports, NULL);
+    struct export *entry = exports->events < SS_EXPORTS_EVENTS ? new_entry(exports, NULL) : NULL;
 
     if (entry == NULL) {
+        exports->counters.events_refused++;
         settle_event(exports, event);
         return;
     }
+    entry->is_event = true;
+    exports->events++;
     attach(entry, event);
     entry->job->reason = reason;
     entry->state = READY;
@@ -230,6 +233,7 @@ void ss_exports_flow(struct ss_exports *exports, struct ss_join_flow *flow, cons
         exports->counters.flagged += !flow->exported;
         entry = new_entry(exports, flow);
         if (entry == NULL) {
+            exports->counters.refused++;
             settle_event(exports, event);
             return;
         }

@@ -16,13 +16,15 @@
 #include "join/join.h"
 
 #define SS_EXPORTS_MAX        16384                /* under way */
+#define SS_EXPORTS_EVENTS     8192                 /* of them, events without a flow */
 #define SS_EXPORTS_ASKED      32                   /* asked for at once */
 #define SS_EXPORTS_HELD_BYTES (256u * 1024 * 1024) /* no more is asked for while this much is held */
 
 struct ss_exports_counters {
     uint64_t flagged; /* flows */
     uint64_t asked, done, gone;
-    uint64_t refused; /* found no room or no memory */
+    uint64_t refused;        /* flows that found no room or no memory */
+    uint64_t events_refused; /* events without a flow that found none */
     /* Events that no job of the writer counts, by epoch: nothing new in them, or refused. */
     uint64_t events_settled[SS_EPOCHS];
 };

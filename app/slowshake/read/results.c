@@ -399,6 +399,8 @@ int ss_results_show(struct ss_results *results, bool whole)
         return EXIT_FAILURE;
     for (size_t i = 0; i < results->count; i++)
         show_item(results, &results->items[i], &table);
+    if (results->store != NULL && ss_store_sync(results->store) != 0)
+        results->status = EXIT_FAILURE;
     if (!results->options->json && whole)
         ss_table_end(&table, results->options->all);
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -148,10 +148,13 @@ static void add_exports(struct rte_tel_data *answer, const struct ss_control_vie
     ss_answer_uint(exports, "events_pending", control->events_pending);
     ss_answer_uint(exports, "events_again", control->events_again);
     ss_answer_uint(exports, "journal_errors", writer->journal_errors);
+    uint64_t unmatched[SS_UNWRITTEN_COUNT];
+    memcpy(unmatched, writer->store.unmatched_unwritten, sizeof(unmatched));
+    unmatched[SS_UNWRITTEN_BEHIND] += control->exports_events_refused;
     struct rte_tel_data *unwritten = ss_answer_dict(answer, "unwritten");
     add_reasons(unwritten, "records", writer->store.records_unwritten);
     add_reasons(unwritten, "pcapngs", writer->store.pcapngs_unwritten);
-    add_reasons(unwritten, "unmatched", writer->store.unmatched_unwritten);
+    add_reasons(unwritten, "unmatched", unmatched);
 }
 
 static void add_clock(struct rte_tel_data *answer, const struct ss_appliance *appliance,

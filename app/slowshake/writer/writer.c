@@ -75,6 +75,8 @@ static ss_thread_result run(void *argument)
             publish(writer);
             reconfigure(writer);
         }
+        ss_writing_sync(&writer->writing);
+        publish(writer);
         /* Sleeps until something was handed over; what came meanwhile is told already. */
         if (!is_last && read(writer->wake, &told, sizeof(told)) < 0 && errno != EINTR)
             break;

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define PATH_BYTES     80
+#define SYNC_JOBS      256  /* events without a flow that are synced together */
 #define TELLABLE_BYTES 8000 /* telemetry takes texts of 8191 bytes, and answers of 16384 */
 
 /* ---- what a configuration opens ---- */
@@ -107,6 +108,7 @@ int ss_writing_open(struct ss_writing *writing, const struct ss_config *config, 
 
     if (error != 0)
         return error;
+    ss_writing_sync(writing);
     if (writing->opened.store != NULL)
         add_store_counters(ss_store_counters(writing->opened.store), &writing->past);
     close_opened(&writing->opened);
@@ -276,13 +278,45 @@ static int write_unmatched(struct ss_writing *writing, const struct ss_writer_jo
     return ss_store_unmatched(writing->opened.store, writing->sensor, &job->event, job->reason);
 }
 
+static void add_events(uint64_t to[SS_EPOCHS], const struct ss_writer_job *job)
+{
+    for (unsigned i = 0; i < SS_EPOCHS; i++)
+        to[i] += job->events[i];
+}
+
+void ss_writing_sync(struct ss_writing *writing)
+{
+    if (writing->unsynced_jobs == 0)
+        return;
+    int error = writing->opened.store != NULL ? ss_store_sync(writing->opened.store) : 0;
+    uint64_t *to = error == 0 ? writing->view.events_durable : writing->view.events_failed;
+    for (unsigned i = 0; i < SS_EPOCHS; i++) {
+        to[i] += writing->unsynced[i];
+        writing->unsynced[i] = 0;
+    }
+    writing->unsynced_jobs = 0;
+}
+
 void ss_writing_job(struct ss_writing *writing, struct ss_writer_job *job)
 {
-    int error = job->is_flow ? write_flow(writing, job) : write_unmatched(writing, job);
+    int error;
 
+    if (job->is_flow) {
+        ss_writing_sync(writing);
+        error = write_flow(writing, job);
+    } else {
+        error = write_unmatched(writing, job);
+    }
+    if (error != 0) {
+        add_events(writing->view.events_failed, job);
+    } else if (job->is_flow) {
+        add_events(writing->view.events_durable, job);
+    } else {
+        add_events(writing->unsynced, job);
+        writing->unsynced_jobs++;
+    }
+    if (writing->unsynced_jobs >= SYNC_JOBS)
+        ss_writing_sync(writing);
     writing->view.jobs++;
-    uint64_t *events = error == 0 ? writing->view.events_durable : writing->view.events_failed;
-    for (unsigned i = 0; i < SS_EPOCHS; i++)
-        events[i] += job->events[i];
     ss_writer_job_free(job);
 }
