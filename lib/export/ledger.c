@@ -4,6 +4,7 @@
 #include "export/files.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,11 +48,12 @@ static uint64_t name_of_entry(const char *cursor)
     return hash_on(HASH, boot != NULL ? boot : cursor);
 }
 
-static uint64_t name_of_flow(const char *host, const char *client_ip, long long client_port)
+/* when: the proxy's time in steps of SS_LEDGER_NEAR_NS. */
+static uint64_t name_of_flow(const char *host, const char *client_ip, long long client_port, int64_t when)
 {
-    char port[24];
-    snprintf(port, sizeof(port), "%lld", client_port);
-    return hash_on(hash_on(hash_on(HASH, host), client_ip), port);
+    char numbers[48];
+    snprintf(numbers, sizeof(numbers), "%lld %" PRId64, client_port, when);
+    return hash_on(hash_on(hash_on(HASH, host), client_ip), numbers);
 }
 
 /* ---- The table ---- */
@@ -118,13 +120,19 @@ static void add_flow(struct ss_ledger *ledger, uint64_t name, int64_t duration_n
 
 bool ss_ledger_is_told(const struct ss_ledger *ledger, const struct ss_event *event)
 {
+    int64_t when = event->time_ns / SS_LEDGER_NEAR_NS;
     char ip[SS_IP_TEXT_MAX];
 
     if (event->client.port == 0)
         return false;
-    uint64_t name = name_of_flow(event->host, ss_ip_format(&event->client.ip, ip), event->client.port);
-    uint32_t place = ledger->buckets[find(ledger, name)];
-    return place != 0 && event->duration_ns <= ledger->durations_ns[place - 1];
+    ss_ip_format(&event->client.ip, ip);
+    for (int step = -1; step <= 1; step++) {
+        uint64_t name = name_of_flow(event->host, ip, event->client.port, when + step);
+        uint32_t place = ledger->buckets[find(ledger, name)];
+        if (place != 0 && event->duration_ns <= ledger->durations_ns[place - 1])
+            return true;
+    }
+    return false;
 }
 
 /* ---- What the disk says ---- */
@@ -133,11 +141,14 @@ static void load_flow(struct ss_ledger *ledger, const json_t *proxy, const json_
 {
     const char *host = json_string_value(json_object_get(proxy, "host"));
     const char *ip = json_string_value(json_object_get(client, "ip"));
+    const char *time = json_string_value(json_object_get(proxy, "time"));
     const json_t *port = json_object_get(client, "port"), *duration = json_object_get(proxy, "duration_ns");
+    int64_t time_ns;
 
-    if (host != NULL && ip != NULL && json_is_integer(port))
-        add_flow(ledger, name_of_flow(host, ip, json_integer_value(port)),
-                 json_is_integer(duration) ? json_integer_value(duration) : -1);
+    if (host == NULL || ip == NULL || time == NULL || !ss_time_parse(time, strlen(time), &time_ns))
+        return;
+    add_flow(ledger, name_of_flow(host, ip, json_integer_value(port), time_ns / SS_LEDGER_NEAR_NS),
+             json_is_integer(duration) ? json_integer_value(duration) : -1);
 }
 
 static uint64_t load_line(struct ss_ledger *ledger, const char *line, bool is_flow)

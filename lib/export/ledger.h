@@ -11,7 +11,7 @@
  *
  * An entry is known by what its cursor says of the entry itself (boot, times, hash of the contents), not of
  * the file that it lies in: a journal that was sent twice is the same journal. Several events of one flow
- * make one record, which names one of them: the others are known by host and client.
+ * make one record, which names the longest of them: the others are known by host, client, time and duration.
  *
  * Fixed in size: SS_LEDGER_ENTRIES names, the oldest give way. No lock.
  */
@@ -37,5 +37,8 @@ uint64_t ss_ledger_load(struct ss_ledger *ledger, const char *directory, int64_t
 /* False: the event's entry was there already. One whose entry is not known is always new. */
 bool ss_ledger_add(struct ss_ledger *ledger, const struct ss_event *event);
 
-/* A record that was loaded tells of this host's handshake with this client, and of no shorter a time. */
+/* A record that was loaded tells of this host's handshake with this client, within SS_LEDGER_NEAR_NS of the
+ * event's time, or twice that, and of no shorter a duration. Not further off: clients use their ports again.
+ */
+#define SS_LEDGER_NEAR_NS (1000 * 1000000LL)
 bool ss_ledger_is_told(const struct ss_ledger *ledger, const struct ss_event *event);

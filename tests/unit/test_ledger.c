@@ -132,7 +132,7 @@ static void what_was_written_lately_is_known_from_disk(void **state)
 }
 
 /* Of several events of a flow, its record names one. */
-static void the_flow_of_a_record_is_known_by_host_client_and_duration(void **state)
+static void the_flow_of_a_record_is_known_by_host_client_time_and_duration(void **state)
 {
     struct fixture *fixture = *state;
     struct ss_event joined = event_of(1, "a"), unmatched = event_of(2, "a"), event = event_of(3, "a");
@@ -144,6 +144,11 @@ static void the_flow_of_a_record_is_known_by_host_client_and_duration(void **sta
     event.duration_ns++; /* than the record says */
     assert_false(ss_ledger_is_told(fixture->ledger, &event));
     event.duration_ns--;
+    event.time_ns += SS_NS_PER_S;
+    assert_true(ss_ledger_is_told(fixture->ledger, &event));
+    event.time_ns += 2 * SS_NS_PER_S; /* the client used its port again */
+    assert_false(ss_ledger_is_told(fixture->ledger, &event));
+    event.time_ns -= 3 * SS_NS_PER_S;
     event.client.port++;
     assert_false(ss_ledger_is_told(fixture->ledger, &event));
     event = event_of(3, "a");
@@ -174,7 +179,7 @@ int main(void)
         TEST(an_entry_that_is_not_known_is_new_each_time),
         TEST(the_oldest_give_way_and_the_others_are_still_known),
         TEST(what_was_written_lately_is_known_from_disk),
-        TEST(the_flow_of_a_record_is_known_by_host_client_and_duration),
+        TEST(the_flow_of_a_record_is_known_by_host_client_time_and_duration),
         TEST(old_files_and_what_is_no_file_are_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
