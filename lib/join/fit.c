@@ -67,15 +67,22 @@ static bool is_any(const struct ss_ip *ip)
     return ss_ip_equal(ip, &any) || ss_ip_equal(ip, &any_v4);
 }
 
-bool ss_fits_addresses(const struct ss_event *event, const struct ss_news *news)
+static bool fits(const struct ss_endpoint *logged, const struct ss_endpoint *seen)
 {
-    if (!ss_ip_equal(&event->client.ip, &news->client.ip))
-        return false;
-    if (event->client.port && event->client.port != news->client.port)
-        return false;
-    if (!event->has_server)
+    return (logged->port == 0 || logged->port == seen->port) && ss_ip_equal(&logged->ip, &seen->ip);
+}
+
+/* A proxy may log the wire's client and the header's server. */
+static bool fits_server(const struct ss_event *event, const struct ss_news *news)
+{
+    if (!event->has_server || fits(&event->server, &news->server))
         return true;
-    if (event->server.port && event->server.port != news->server.port)
-        return false;
-    return is_any(&event->server.ip) || ss_ip_equal(&event->server.ip, &news->server.ip);
+    if (is_any(&event->server.ip) && (event->server.port == 0 || event->server.port == news->server.port))
+        return true;
+    return news->has_proxied && fits(&event->server, &news->proxied_server);
+}
+
+bool ss_fits_addresses(const struct ss_event *event, const struct ss_news *news, bool proxied)
+{
+    return fits(&event->client, proxied ? &news->proxied_client : &news->client) && fits_server(event, news);
 }

@@ -863,6 +863,10 @@ static void a_proxy_protocol_header_in_any_pieces_gives_its_addresses_and_no_mar
         assert_true(finding->has_proxied);
         assert_string_equal(ss_endpoint_format(&finding->proxied_client, text), "203.0.113.9:40112");
         assert_string_equal(ss_endpoint_format(&finding->proxied_server, text), "198.51.100.1:443");
+        const struct ss_news *news = &played->news[0]; /* the join finds it by them, too */
+        assert_true(news->has_proxied);
+        assert_memory_equal(&news->proxied_client, &finding->proxied_client, sizeof(struct ss_endpoint));
+        assert_memory_equal(&news->proxied_server, &finding->proxied_server, sizeof(struct ss_endpoint));
         close_player(played);
         free_tape(tape);
     }

@@ -275,7 +275,7 @@ static int join_journals(struct ss_results *results)
 {
     if (journal_count(results) == 0)
         return 0;
-    if (ss_join_create(results->count + 1, WAITING_MAX, &results->join) != 0) {
+    if (ss_join_create(results->count + 1, WAITING_MAX, 0, &results->join) != 0) {
         fprintf(stderr, "slowshake read: no memory for the join\n");
         return EXIT_FAILURE;
     }
