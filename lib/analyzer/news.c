@@ -127,7 +127,7 @@ void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *han
         analyzer->counters.silent += handshake->outcome != SS_OUTCOME_COUNT; /* it may be judged again */
         return;
     }
-    flow->note = ss_history_append_note(&analyzer->kept, sizeof(struct ss_note), flow->start_ns,
+    flow->note = ss_history_append_note(&analyzer->kept, sizeof(struct ss_note), analyzer->now_ns,
                                         flow->handshakes_at, &data);
     if (flow->note == SS_HISTORY_NONE) {
         analyzer->counters.news_dropped++;
