@@ -412,8 +412,21 @@ char *ss_record_json(const struct ss_record *record)
     return print(object, ok);
 }
 
+static bool put_note(json_t *object, const struct ss_unmatched_note *note)
+{
+    bool ok = true;
+
+    if (note->age_ns >= 0)
+        ok &= put(object, "age_ns", json_integer(note->age_ns));
+    if (note->missed_by_ns >= 0)
+        ok &= put(object, "missed_by_ns", json_integer(note->missed_by_ns));
+    if (note->events > 1)
+        ok &= put(object, "events", json_integer(note->events));
+    return ok;
+}
+
 char *ss_unmatched_json(const char *sensor, const struct ss_event *event, const char *reason,
-                        const char *about)
+                        const char *about, const struct ss_unmatched_note *note)
 {
     json_t *object = json_object();
     bool ok = put(object, "schema", json_integer(SCHEMA));
@@ -421,6 +434,8 @@ char *ss_unmatched_json(const char *sensor, const struct ss_event *event, const 
     ok &= put(object, "sensor", new_text(sensor));
     ok &= put(object, "reason", new_text(reason));
     ok &= put(object, "about", new_text(about));
+    if (note != NULL)
+        ok &= put_note(object, note);
     ok &= put(object, "client", new_endpoint(&event->client, NULL));
     if (event->has_server)
         ok &= put(object, "server", new_endpoint(&event->server, NULL));

@@ -56,6 +56,6 @@ void ss_store_close(struct ss_store *store);
 /* 0; negative errno of what failed first. now_ns: for rate and quota. */
 int ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t now_ns);
 int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct ss_event *event,
-                       enum ss_unmatched reason);
+                       enum ss_unmatched reason, const struct ss_unmatched_note *note);
 
 const struct ss_store_counters *ss_store_counters(const struct ss_store *store);

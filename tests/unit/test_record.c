@@ -613,7 +613,7 @@ static void an_event_without_a_flow_keeps_what_the_proxy_said(void **state)
     (void)state;
     struct ss_event event = event_of(-1);
     snprintf(event.sni, sizeof(event.sni), "example.com");
-    char *line = ss_unmatched_json("edge-ams-1", &event, "no_flow", "nothing was seen");
+    char *line = ss_unmatched_json("edge-ams-1", &event, "no_flow", "nothing was seen", NULL);
     assert_string_equal(line,
                         "{\"schema\":1,\"sensor\":\"edge-ams-1\",\"reason\":\"no_flow\","
                         "\"about\":\"nothing was seen\",\"client\":{\"ip\":\"192.0.2.7\",\"port\":51234},"
@@ -621,6 +621,26 @@ static void an_event_without_a_flow_keeps_what_the_proxy_said(void **state)
                         "\"time\":\"2026-11-22T23:03:17.630619123Z\","
                         "\"fields\":{\"frontend\":\"fe\",\"Th\":\"522\"}}}");
     free(line);
+}
+
+static void an_event_that_came_too_late_says_by_how_much(void **state)
+{
+    (void)state;
+    const struct {
+        struct ss_unmatched_note note;
+        const char *part;
+    } rows[] = {
+        {{-1, -1, 1}, "\"about\":\"gone\",\"client\""},
+        {{90 * MS, -1, 0}, "\"about\":\"gone\",\"age_ns\":90000000,\"client\""},
+        {{0, 0, 0}, "\"about\":\"gone\",\"age_ns\":0,\"missed_by_ns\":0,\"client\""},
+        {{90 * MS, 30 * MS, 3}, "\"age_ns\":90000000,\"missed_by_ns\":30000000,\"events\":3,\"client\""},
+    };
+    struct ss_event event = event_of(-1);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char *line = ss_unmatched_json("edge-ams-1", &event, "overwritten", "gone", &rows[i].note);
+        assert_non_null(strstr(line, rows[i].part));
+        free(line);
+    }
 }
 
 /* The schema lies beside this file's tests, in docs/. */
@@ -675,6 +695,7 @@ int main(void)
         cmocka_unit_test(every_verdict_has_a_reason_whatever_was_seen),
         cmocka_unit_test(an_open_handshake_says_what_it_waits_for),
         cmocka_unit_test(an_event_without_a_flow_keeps_what_the_proxy_said),
+        cmocka_unit_test(an_event_that_came_too_late_says_by_how_much),
         cmocka_unit_test(an_independent_reader_finds_every_record_within_the_schema),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -504,8 +504,8 @@ static void an_event_without_a_flow_is_kept_in_the_day_of_its_entry(void **state
                              .logged_ns = finding_example().start_ns,
                              .duration_ns = SS_NS_PER_S};
     open_store(fixture);
-    assert_int_equal(ss_store_unmatched(fixture->store, "edge", &event, SS_UNMATCHED_NO_FLOW), 0);
-    assert_int_equal(ss_store_unmatched(fixture->store, "edge", &event, SS_UNMATCHED_AMBIGUOUS), 0);
+    assert_int_equal(ss_store_unmatched(fixture->store, "edge", &event, SS_UNMATCHED_NO_FLOW, NULL), 0);
+    assert_int_equal(ss_store_unmatched(fixture->store, "edge", &event, SS_UNMATCHED_AMBIGUOUS, NULL), 0);
     assert_int_equal(lines_of(fixture, "2026-11-22/unmatched.jsonl"), 2);
     assert_non_null(strstr(text_of(fixture, "2026-11-22/unmatched.jsonl"), "\"reason\":\"no_flow\""));
     assert_int_equal(ss_store_counters(fixture->store)->unmatched, 2);

@@ -218,6 +218,7 @@ static void publish(struct ss_control *control)
     view->exports_done = exports->done;
     view->exports_gone = exports->gone;
     view->exports_refused = exports->refused;
+    view->events_refused = exports->events_refused;
     view->clock_steps = clock->steps;
     view->clock_error_ns = ss_clock_read(clock).error_ns;
     view->clock_ppm = rate_error_ppm(clock);

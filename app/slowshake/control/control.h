@@ -24,7 +24,7 @@ struct ss_control_view {
     unsigned host_count;
     int64_t join_age_ns; /* of the oldest handshake that the join knows; 0: none */
     uint64_t flagged;    /* flows flagged, by wire or proxy */
-    uint64_t exports_asked, exports_done, exports_gone, exports_refused;
+    uint64_t exports_asked, exports_done, exports_gone, exports_refused, events_refused;
     uint64_t clock_steps;
     uint32_t clock_error_ns;
     double clock_ppm; /* measured counter rate against the rate that DPDK reports */

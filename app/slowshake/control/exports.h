@@ -15,14 +15,14 @@
 #include "appliance.h"
 #include "join/join.h"
 
-#define SS_EXPORTS_MAX        16384                /* under way */
-#define SS_EXPORTS_ASKED      32                   /* asked for at once */
-#define SS_EXPORTS_HELD_BYTES (256u * 1024 * 1024) /* no more is asked for while this much is held */
+#define SS_EXPORTS_MAX   16384 /* under way */
+#define SS_EXPORTS_ASKED 32    /* asked for at once, and none while SS_COPIES_HELD_BYTES are held */
 
 struct ss_exports_counters {
     uint64_t flagged; /* flows */
     uint64_t asked, done, gone;
     uint64_t refused;        /* found no room or no memory */
+    uint64_t events_refused; /* events that are written nowhere for that reason */
     uint64_t events_settled; /* events that no job of the writer counts: nothing new in them, or refused */
 };
 

@@ -103,6 +103,7 @@ static void add_exports(struct rte_tel_data *answer, const struct ss_control_vie
     ss_answer_uint(exports, "done", control->exports_done);
     ss_answer_uint(exports, "gone", control->exports_gone);
     ss_answer_uint(exports, "refused", control->exports_refused);
+    ss_answer_uint(exports, "events_refused", control->events_refused);
     ss_answer_uint(exports, "jobs", writer->jobs);
     ss_answer_uint(exports, "writer_full", writer->refused);
     ss_answer_uint(exports, "records", store->records);

@@ -250,9 +250,16 @@ static int write_flow(struct ss_writing *writing, const struct ss_writer_job *jo
 
 static int write_unmatched(struct ss_writing *writing, const struct ss_writer_job *job)
 {
-    if (writing->opened.store == NULL)
+    struct ss_store *store = writing->opened.store;
+    struct ss_unmatched_note note = job->note;
+    if (store == NULL)
         return 0;
-    return ss_store_unmatched(writing->opened.store, writing->sensor, &job->event, job->reason);
+    note.events = job->events - job->more_count;
+    int error = ss_store_unmatched(store, writing->sensor, &job->event, job->reason, &note);
+    note.events = 1;
+    for (const struct ss_writer_event *more = job->more; more != NULL && error == 0; more = more->next)
+        error = ss_store_unmatched(store, writing->sensor, &more->event, job->reason, &note);
+    return error;
 }
 
 void ss_writing_job(struct ss_writing *writing, struct ss_writer_job *job)
