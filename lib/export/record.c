@@ -2,7 +2,7 @@
 
 /* A finding to one line of JSON, in the order of docs/record.md. What was not seen is left out. */
 
-#include "export/record.h"
+#include "export/reconcile.h"
 #include "base/units.h"
 
 #include <jansson.h>
@@ -291,8 +291,18 @@ static json_t *new_fields(const char *fields)
     return whole(object, ok);
 }
 
-/* offset_ns: NULL where no flow was found to compare with. */
-static json_t *new_proxy(const struct ss_event *event, const int64_t *offset_ns)
+static bool put_reconciled(json_t *object, const struct ss_record *record)
+{
+    struct ss_reconciled reconciled = ss_reconcile(record);
+    bool ok = put(object, "wire_ns", json_integer(reconciled.wire_ns));
+
+    if (record->event->duration_ns >= 0)
+        ok &= put(object, "difference_ns", json_integer(reconciled.difference_ns));
+    return ok && put(object, "clock_offset_ns", json_integer(record->clock_offset_ns));
+}
+
+/* record: NULL where no flow was found to compare with. */
+static json_t *new_proxy(const struct ss_event *event, const struct ss_record *record)
 {
     json_t *object = json_object();
     bool ok = object != NULL;
@@ -302,8 +312,8 @@ static json_t *new_proxy(const struct ss_event *event, const int64_t *offset_ns)
     ok &= put(object, "time", new_time(event->time_ns));
     if (event->duration_ns >= 0)
         ok &= put(object, "duration_ns", json_integer(event->duration_ns));
-    if (offset_ns != NULL)
-        ok &= put(object, "clock_offset_ns", json_integer(*offset_ns));
+    if (record != NULL)
+        ok &= put_reconciled(object, record);
     if (event->fields[0] != '\0')
         ok &= put(object, "fields", new_fields(event->fields));
     return whole(object, ok);
@@ -383,7 +393,7 @@ static bool put_rest(json_t *object, const struct ss_record *record)
     if (record->finding->has_proxied)
         ok &= put(object, "proxied", new_proxied(record->finding));
     if (record->event != NULL)
-        ok &= put(object, "proxy", new_proxy(record->event, &record->clock_offset_ns));
+        ok &= put(object, "proxy", new_proxy(record->event, record));
     if (record->has_packets) {
         ok &= put(object, "packets", json_integer((json_int_t)record->packets));
         ok &= put(object, "packets_missing", json_integer((json_int_t)record->packets_missing));
