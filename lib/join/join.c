@@ -17,7 +17,7 @@
 #define UNLEARNED_NS 600000000000LL /* a clock that is not known is not believed to be off by more */
 
 #define RETRIES_MAX 1024 /* waiting events that one call looks at again */
-#define WEIGHED_MAX 32   /* waiting events of one endpoint that a new handshake is held against */
+#define WEIGHED_MAX 16   /* waiting events of one endpoint that a new handshake is held against */
 
 struct slot {
     struct ss_join_flow flow; /* first, so that a flow leads to its slot */
@@ -25,10 +25,20 @@ struct slot {
     bool sampled; /* gave a sample of its host's offset */
 };
 
+enum fit {
+    FIT_NONE,
+    FIT_OUTSIDE,
+    FIT_AMBIGUOUS,
+    FIT_LATER, /* one, so far off that a better one may come */
+    FIT_ONE,
+};
+
 struct waiting {
     struct ss_event event;
     int64_t deadline_ns;
-    uint64_t serial; /* order of arrival */
+    int64_t oldest_ns; /* of the index, when it came */
+    uint64_t serial;   /* order of arrival */
+    enum fit fit;      /* when it came */
 };
 
 struct source {
@@ -53,14 +63,6 @@ struct ss_join {
     struct source sources[SS_JOIN_SOURCES];
     struct ss_offsets offsets;
     struct ss_join_counters counters;
-};
-
-enum fit {
-    FIT_NONE,
-    FIT_OUTSIDE,
-    FIT_AMBIGUOUS,
-    FIT_LATER, /* one, so far off that a better one may come */
-    FIT_ONE,
 };
 
 /* The handshakes that an event may be about, by one name of their client. */
@@ -211,6 +213,12 @@ static void consider(struct ss_join *join, const struct ss_query *query, uint32_
     }
 }
 
+/* Two fit so well that no third can make it clear. */
+static bool is_hopeless(const struct ss_query *query, const struct choice *choice)
+{
+    return choice->fitting > 1 && (!query->has_port || choice->second_ns <= query->doubt_ns);
+}
+
 /* By the client's name on the wire where that fits anything, else by that of a PROXY protocol header. */
 static struct choice look(struct ss_join *join, const struct ss_query *query)
 {
@@ -221,12 +229,14 @@ static struct choice look(struct ss_join *join, const struct ss_query *query)
     uint32_t node = chains->heads[bucket];
     for (unsigned steps = 0; node != SS_CHAINS_NONE && steps < SS_JOIN_WALK; steps++) {
         consider(join, query, node, choices);
+        if (is_hopeless(query, &choices[0]))
+            break;
         node = ss_chains_next(chains, bucket, node);
     }
     bool by_header = choices[0].fitting == 0 && (choices[1].fitting > 0 || choices[0].seen == 0);
     struct choice choice = choices[by_header];
     choice.seen = choices[0].seen + choices[1].seen;
-    choice.cut = node != SS_CHAINS_NONE;
+    choice.cut = node != SS_CHAINS_NONE && !is_hopeless(query, &choices[0]);
     join->counters.walks_cut += choice.cut;
     return choice;
 }
@@ -258,23 +268,21 @@ static enum fit judge(struct ss_join *join, const struct ss_query *query, const 
     return later ? FIT_LATER : FIT_ONE;
 }
 
-/* Nothing as old as that is known any more, or yet: not by as much as margin_ns. */
-static bool is_too_old(const struct ss_join *join, const struct ss_query *query, int64_t margin_ns)
+/* Nothing as old as that was known, any more or yet, when the oldest handshake was this (0: there was none):
+ * not by as much as margin_ns. */
+static bool is_too_old(int64_t oldest_ns, const struct ss_query *query, int64_t margin_ns)
 {
-    int64_t oldest_ns = ss_join_oldest(join);
     return oldest_ns != 0 && ss_time_plus(query->to_ns, ss_time_plus(query->slack_ns, margin_ns)) < oldest_ns;
 }
 
-static enum ss_unmatched reason_of(const struct ss_join *join, const struct ss_query *query, enum fit fit)
+/* What a busy index gave up while the event waited is no reason. */
+static enum ss_unmatched reason_of(const struct waiting *waiting, const struct ss_query *query, enum fit fit)
 {
-    switch (fit) {
-    case FIT_NONE:
-        return is_too_old(join, query, 0) ? SS_UNMATCHED_TOO_OLD : SS_UNMATCHED_NO_FLOW;
-    case FIT_AMBIGUOUS:
+    if (fit == FIT_AMBIGUOUS || (fit < FIT_AMBIGUOUS && waiting->fit == FIT_AMBIGUOUS))
         return SS_UNMATCHED_AMBIGUOUS;
-    default:
+    if (fit != FIT_NONE)
         return SS_UNMATCHED_OUTSIDE_SLACK;
-    }
+    return is_too_old(waiting->oldest_ns, query, 0) ? SS_UNMATCHED_TOO_OLD : SS_UNMATCHED_NO_FLOW;
 }
 
 /* ---- what a match and a sample change ---- */
@@ -387,7 +395,9 @@ static bool wait_for_flow(struct ss_join *join, const struct ss_event *event, en
     join->waiting[place] = (struct waiting){
         .event = *event,
         .deadline_ns = ss_time_plus(now_ns, hold_ns),
+        .oldest_ns = ss_join_oldest(join),
         .serial = join->serial++,
+        .fit = fit,
     };
     sift_up(join, at);
     ss_chains_add_last(&join->waiting_chains, waiting_bucket(join, event), place);
@@ -579,7 +589,8 @@ enum ss_join_result ss_join_add_event(struct ss_join *join, const struct ss_even
     if (fit == FIT_AMBIGUOUS && settled)
         return unmatched(join, SS_UNMATCHED_AMBIGUOUS, ret_reason);
     int64_t hold_ns = source_of(join, event).hold_ns;
-    if (fit == FIT_NONE && is_too_old(join, &query, query.learned ? hold_ns : hold_ns + UNLEARNED_NS))
+    int64_t margin_ns = query.learned ? hold_ns : ss_time_plus(hold_ns, UNLEARNED_NS);
+    if (fit == FIT_NONE && is_too_old(ss_join_oldest(join), &query, margin_ns))
         return unmatched(join, SS_UNMATCHED_TOO_OLD, ret_reason);
     if (!wait_for_flow(join, event, fit, now_ns))
         return unmatched(join, SS_UNMATCHED_WAITING_FULL, ret_reason);
@@ -624,7 +635,7 @@ bool ss_join_expire(struct ss_join *join, int64_t now_ns, struct ss_event *ret_e
         *ret_flow = match(join, event, slot);
     } else {
         struct ss_query query = query_of(join, event);
-        unmatched(join, reason_of(join, &query, fit), ret_reason);
+        unmatched(join, reason_of(&join->waiting[place], &query, fit), ret_reason);
     }
     release(join, place, ret_event);
     return true;
