@@ -3,6 +3,8 @@
 
 #include "join/offset.h"
 
+#define TOLERANCE_NS 20000000LL /* or a tenth of the duration */
+
 /* How far the event's moment, back_ns earlier than logged, is from the stretch between these two. */
 static int64_t apart(const struct ss_query *query, int64_t back_ns, int64_t first_ns, int64_t last_ns)
 {
@@ -57,6 +59,19 @@ bool ss_fits_time(const struct ss_query *query, const struct ss_news *news, int6
         return false;
     *ret_off_ns = off_ns;
     return true;
+}
+
+bool ss_fits_both_ends(const struct ss_query *query, const struct ss_news *news)
+{
+    int64_t duration_ns = query->event->duration_ns, off_ns, tolerance_ns;
+    if (duration_ns <= 0 || query->event->moment == SS_EVENT_LOGGED)
+        return false;
+    if (query->event->moment == SS_EVENT_ACCEPTED)
+        off_ns = apart(query, -duration_ns, news->end_ns, news->end_ns);
+    else
+        off_ns = apart(query, duration_ns, news->accept_ns, news->accept_ns);
+    tolerance_ns = duration_ns / 10 > TOLERANCE_NS ? duration_ns / 10 : TOLERANCE_NS;
+    return off_ns <= tolerance_ns;
 }
 
 /* 0.0.0.0 and :: stand for a listener on every address. */

@@ -16,6 +16,11 @@
 
 #define UNLEARNED_NS 600000000000LL /* a clock that is not known is not believed to be off by more */
 
+/* A proxy may have read its clock some time before it accepts. Where its duration leads to the handshake's
+ * end as well, that much is no matter; where it does not, the handshake counts as so much further off. */
+#define STALE_NS    50000000LL
+#define DISAGREE_NS 100000000LL
+
 #define RETRIES_MAX 1024 /* waiting events that one call looks at again */
 #define WEIGHED_MAX 16   /* waiting events of one endpoint that a new handshake is held against */
 
@@ -67,9 +72,11 @@ struct ss_join {
 
 /* The handshakes that an event may be about, by one name of their client. */
 struct choice {
-    uint32_t best;   /* slot */
-    int64_t best_ns; /* how far off it is */
+    uint32_t best;       /* slot */
+    int64_t best_off_ns; /* how far off it is */
+    int64_t best_ns;     /* the same, and more where its end does not agree */
     int64_t second_ns;
+    bool best_agrees;
     unsigned fitting;
     unsigned seen;      /* of the same addresses, whenever */
     uint32_t seen_slot; /* the last of them */
@@ -204,13 +211,26 @@ static void consider(struct ss_join *join, const struct ss_query *query, uint32_
     if (!ss_fits_time(query, news, &off_ns))
         return;
     choice->fitting++;
-    if (off_ns < choice->best_ns || choice->fitting == 1) {
+    bool has_both =
+        query->learned && query->event->duration_ns > 0 && query->event->moment != SS_EVENT_LOGGED;
+    bool agrees = has_both && ss_fits_both_ends(query, news);
+    int64_t far_ns = has_both && !agrees ? ss_time_plus(off_ns, DISAGREE_NS) : off_ns;
+    if (far_ns < choice->best_ns || choice->fitting == 1) {
         choice->second_ns = choice->best_ns;
-        choice->best_ns = off_ns;
+        choice->best_ns = far_ns;
+        choice->best_off_ns = off_ns;
+        choice->best_agrees = agrees;
         choice->best = slot;
-    } else if (off_ns < choice->second_ns) {
-        choice->second_ns = off_ns;
+    } else if (far_ns < choice->second_ns) {
+        choice->second_ns = far_ns;
     }
+}
+
+/* As near as this host's times are known. */
+static bool is_near(const struct ss_query *query, const struct choice *choice)
+{
+    int64_t more_ns = choice->best_agrees ? STALE_NS : 0;
+    return choice->fitting > 0 && choice->best_off_ns <= ss_time_plus(query->doubt_ns, more_ns);
 }
 
 /* Two fit so well that no third can make it clear. */
@@ -249,7 +269,7 @@ static bool in_doubt(struct ss_join *join, const struct ss_query *query, const s
     if (choice->fitting < 2)
         return false;
     if (query->event->moment != SS_EVENT_LOGGED)
-        return choice->best_ns > query->doubt_ns ||
+        return !is_near(query, choice) ||
                ss_time_minus(choice->second_ns, choice->best_ns) <= query->doubt_ns;
     /* A line about a connection is written before its port is used again, so the latest handshake it is,
      * unless that began after the line was written, or both were just then. */
@@ -264,7 +284,7 @@ static enum fit judge(struct ss_join *join, const struct ss_query *query, const 
         return choice->seen ? FIT_OUTSIDE : FIT_NONE;
     if (in_doubt(join, query, choice))
         return FIT_AMBIGUOUS;
-    bool later = query->event->moment != SS_EVENT_LOGGED && choice->best_ns > query->doubt_ns;
+    bool later = query->event->moment != SS_EVENT_LOGGED && !is_near(query, choice);
     return later ? FIT_LATER : FIT_ONE;
 }
 
@@ -584,8 +604,8 @@ enum ss_join_result ss_join_add_event(struct ss_join *join, const struct ss_even
         return SS_JOIN_MATCHED;
     }
     /* A nearer handshake may yet come, or the host's clock be learned. */
-    bool settled = !query.has_port || event->moment == SS_EVENT_LOGGED ||
-                   (query.learned && choice.best_ns <= query.doubt_ns);
+    bool settled =
+        !query.has_port || event->moment == SS_EVENT_LOGGED || (query.learned && is_near(&query, &choice));
     if (fit == FIT_AMBIGUOUS && settled)
         return unmatched(join, SS_UNMATCHED_AMBIGUOUS, ret_reason);
     int64_t hold_ns = source_of(join, event).hold_ns;

@@ -940,6 +940,48 @@ static void a_report_of_an_unseen_handshake_is_not_given_to_its_neighbour(void *
     end(&bench);
 }
 
+/* A port that is used again at once, and a proxy that read its clock before it accepted. */
+static void of_two_uses_of_a_port_the_one_that_fits_at_both_ends_is_taken(void **state)
+{
+    (void)state;
+    const struct {
+        int64_t first[2], second[2]; /* from accept to end, in ms */
+        int64_t ms, duration_ms;     /* of the event */
+        int found;                   /* 0: none is guessed */
+    } rows[] = {
+        {{955, 965}, {979, 1289}, 966, 323, 2}, /* nearer to the first, but ends with the second */
+        {{955, 965}, {970, 1280}, 966, 314, 2}, /* as near as the clock is known */
+        {{700, 1000}, {1010, 1310}, 997, 313, 2},
+        {{700, 1000}, {1010, 1310}, 700, 300, 1},
+        {{955, 965}, {979, 1289}, 956, 9, 1},
+        {{955, 965}, {1050, 1289}, 966, 323, 0}, /* no clock is as stale: or the proxy dawdled */
+        {{955, 965}, {979, 989}, 972, 900, 0},   /* neither ends with it */
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench bench = bench_of(64, 8);
+        teach(&bench, 0);
+        struct ss_join_flow *flows[3] = {0};
+        for (unsigned k = 1; k <= 2; k++) {
+            const int64_t *span = k == 1 ? rows[i].first : rows[i].second;
+            struct ss_news flow = news(A, span[0]);
+            flow.end_ns = T0 + span[1] * MS;
+            flows[k] = ss_join_add_flow(bench.join, &flow, 0);
+        }
+        struct ss_event added = event(A, SS_EVENT_ACCEPTED, rows[i].ms);
+        added.duration_ns = rows[i].duration_ms * MS;
+        enum ss_join_result result = add(&bench, &added);
+        if ((result == SS_JOIN_MATCHED) != (rows[i].found != 0))
+            fail_msg("row %u: %d", i, result);
+        if (rows[i].found && bench.flow != flows[rows[i].found])
+            fail_msg("row %u: the other one", i);
+        if (result == SS_JOIN_WAITING)
+            assert_true(expire(&bench, SS_JOIN_FOREVER));
+        if (!rows[i].found)
+            assert_int_equal(bench.reason, SS_UNMATCHED_AMBIGUOUS);
+        end(&bench);
+    }
+}
+
 static void how_late_events_come_is_measured(void **state)
 {
     (void)state;
@@ -1033,6 +1075,7 @@ int main(void)
         cmocka_unit_test(an_event_from_before_the_oldest_handshake_is_too_old),
         cmocka_unit_test(the_oldest_handshake_moves_on_when_the_index_is_full),
         cmocka_unit_test(a_report_of_an_unseen_handshake_is_not_given_to_its_neighbour),
+        cmocka_unit_test(of_two_uses_of_a_port_the_one_that_fits_at_both_ends_is_taken),
         cmocka_unit_test(how_late_events_come_is_measured),
         cmocka_unit_test(addresses_spread_over_the_buckets_by_the_seed),
         cmocka_unit_test(a_room_of_nothing_is_refused),

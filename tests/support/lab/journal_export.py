@@ -6,7 +6,7 @@
     journal_export.py entry edge-b --tag haproxy 'Th=300 accept=1795390095.593 ...' | systemd-journal-remote -o FILE -
 
 host: what comes in is what that host would have written, whose clock is so many seconds ahead: its name, its times, and
-the times in its lines (accept=, logged= and HAProxy's and nginx's like: seconds since 1970 with milliseconds).
+the times in its lines (accept=, logged=: seconds since 1970 with milliseconds). --only leaves out lines without that.
 entry: one entry of now.
 """
 import argparse
@@ -69,6 +69,8 @@ def of_host(entry, host, ahead_ms):
 
 def follow(options):
     for entry in entries_of(sys.stdin.buffer):
+        if not re.search(options.only.encode(), dict(entry).get(b'MESSAGE', b'')):
+            continue
         sys.stdout.buffer.write(written(of_host(entry, options.host, int(options.ahead * 1000))))
         sys.stdout.buffer.flush()
 
@@ -86,6 +88,7 @@ def main():
     host = verbs.add_parser('host')
     host.add_argument('host')
     host.add_argument('--ahead', type=float, default=0, help='seconds')
+    host.add_argument('--only', default='', help='regular expression')
     entry = verbs.add_parser('entry')
     entry.add_argument('host')
     entry.add_argument('--tag', default='haproxy')
