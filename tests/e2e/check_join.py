@@ -21,6 +21,7 @@ from telemetry import Telemetry
 
 MS = 10**6
 START_ERROR_NS = 100 * MS # from a client's note of the time to its SYN, on a busy machine
+CLOCK_ERROR_NS = 2 * MS
 STALE_NS = 50 * MS # HAProxy's date of the accept is that of its last look at the clock
 LINE_ERROR_NS = 500 * MS # from the end of a handshake to the line
 
@@ -66,9 +67,9 @@ class Truth:
         return [one for one in self.all() if one['stall_ns'] and self.is_lost(one) == lost]
 
     def began_at(self, key, at_ns):
-        """The last that had begun by then, just before."""
-        begun = [one for one in self.connections[key] if 0 <= at_ns - one['started'] < START_ERROR_NS]
-        return max(begun, key=lambda one: one['started'], default=None)
+        """The last that had begun by then, just before: as exactly as two clocks agree in their first seconds."""
+        begun = [one for one in self.connections[key] if -CLOCK_ERROR_NS <= at_ns - one['started'] < START_ERROR_NS]
+        return min(begun, key=lambda one: abs(at_ns - one['started']), default=None)
 
     def spoken_of(self, key, proxy):
         """The one that the proxy's time lies in, by the host's true clock."""
@@ -85,7 +86,8 @@ def check_record(results, truth, record):
     """The connection that this record is of."""
     key, what = key_of(record), f'{record["id"]}, {record["client"]}'
     one = truth.began_at(key, nanoseconds(record['start']))
-    results.check(one is not None, f'{what}: no client began then')
+    nearest_ns = min((nanoseconds(record['start']) - other['started'] for other in truth.connections[key]), key=abs, default=None)
+    results.check(one is not None, f'{what}: no client began then, the nearest {nearest_ns} ns before')
     if one is None:
         return None
     host, ahead_ns = truth.hosts[key[2]]
