@@ -391,14 +391,15 @@ static void note_unsynced(struct ss_store *store, const char *day_name)
 }
 
 int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct ss_event *event,
-                       enum ss_unmatched reason)
+                       enum ss_unmatched reason, const struct ss_unmatched_note *note)
 {
     char day_name[SS_FILES_DAY_MAX];
     int day;
 
     /* The journal's own time: that of the event is the proxy's word. */
     day_of(event->logged_ns > 0 ? event->logged_ns : event->time_ns, day_name);
-    char *line = ss_unmatched_json(sensor, event, ss_unmatched_name(reason), ss_unmatched_about(reason));
+    char *line =
+        ss_unmatched_json(sensor, event, ss_unmatched_name(reason), ss_unmatched_about(reason), note);
     int error = line == NULL ? -ENOMEM : ss_files_day(&store->files, day_name, &day);
     if (error == 0) {
         error = append_unmatched(store, day, line);

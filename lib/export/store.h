@@ -67,7 +67,7 @@ int ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t n
 /* An event without a flow; it is on disk once ss_store_sync has returned 0, so that a storm of them need not
  * wait for the disk one by one. -EDQUOT: the day's unmatched.jsonl has its share. */
 int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct ss_event *event,
-                       enum ss_unmatched reason);
+                       enum ss_unmatched reason, const struct ss_unmatched_note *note);
 int ss_store_sync(struct ss_store *store);
 
 const struct ss_store_counters *ss_store_counters(const struct ss_store *store);

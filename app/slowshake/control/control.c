@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -47,6 +48,7 @@ struct ss_control {
     struct ss_ledger *ledger;
     uint64_t events_taken[SS_EPOCHS]; /* out of the journals */
     uint8_t epoch;                    /* that new events belong to */
+    uint64_t steps_told[SS_JOIN_HOSTS];
     int64_t started_ns, next_clock_ns, next_view_ns, next_watch_ns;
     int64_t stop_ns;      /* when stopping ends at the latest; 0: not stopping */
     int64_t last_call_ns; /* stopping: journals are read until then, and what is flagged may settle */
@@ -215,6 +217,34 @@ static double rate_error_ppm(const struct ss_clock *clock)
     return (1e9 / clock->ns_per_tick / (double)rte_get_tsc_hz() - 1) * 1e6;
 }
 
+/* A name out of a journal. */
+static const char *printable(const char *text, char ret_text[SS_HOST_MAX])
+{
+    size_t length = 0;
+
+    for (; length < SS_HOST_MAX - 1 && text[length] != '\0'; length++)
+        ret_text[length] = text[length] > ' ' && text[length] <= '~' ? text[length] : '?';
+    ret_text[length] = '\0';
+    return ret_text;
+}
+
+/* Joins hang on a proxy's clock: whoever set it may want to know. */
+static void tell_steps(struct ss_control *control)
+{
+    const struct ss_control_view *view = &control->view;
+    char by[SS_DURATION_TEXT_MAX], now[SS_DURATION_TEXT_MAX], at[SS_TIME_TEXT_MAX], name[SS_HOST_MAX];
+
+    for (unsigned i = 0; i < view->host_count; i++) {
+        const struct ss_join_host *host = &view->hosts[i];
+        if (host->steps == control->steps_told[i])
+            continue;
+        control->steps_told[i] = host->steps;
+        fprintf(stderr, "slowshake: the clock of host %s was set by %s, noticed at %s: it is %s off by now\n",
+                printable(host->name, name), ss_duration_say(host->stepped_ns, by),
+                ss_time_format(host->stepped_at_ns, at), ss_duration_say(host->offset_ns, now));
+    }
+}
+
 static void publish(struct ss_control *control)
 {
     const struct ss_exports_counters *exports = ss_exports_counters(control->exports);
@@ -223,12 +253,16 @@ static void publish(struct ss_control *control)
 
     view->join = *ss_join_counters(control->join);
     view->host_count = (unsigned)ss_join_hosts(control->join, view->hosts, SS_JOIN_HOSTS);
+    int64_t oldest_ns = ss_join_oldest(control->join);
+    view->join_age_ns = oldest_ns != 0 ? tap_now(control) - oldest_ns : 0;
+    tell_steps(control);
     view->flagged = exports->flagged;
     view->exports_asked = exports->asked;
     view->exports_done = exports->done;
     view->exports_gone = exports->gone;
     view->exports_refused = exports->refused;
-    view->exports_events_refused = exports->events_refused;
+    view->events_refused = exports->events_refused;
+    view->unmatched_refused = exports->unmatched_refused;
     view->events_pending = pending(control, 0) + pending(control, 1);
     view->clock_steps = clock->steps;
     view->clock_error_ns = ss_clock_read(clock).error_ns;
@@ -379,9 +413,12 @@ static int open_all(struct ss_control *control, char *ret_why, size_t why_bytes)
 {
     struct ss_appliance *appliance = control->appliance;
     int error = open_descriptors(control);
+    uint64_t seed = 0;
 
+    if (error == 0 && getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+        error = -EIO;
     if (error == 0)
-        error = ss_join_create(flows_max(appliance->config), WAITING_MAX, &control->join);
+        error = ss_join_create(flows_max(appliance->config), WAITING_MAX, seed, &control->join);
     if (error == 0) {
         control->exports = ss_exports_create(appliance, control->join);
         control->ledger = ss_ledger_create();

@@ -145,16 +145,19 @@ static void release(struct ss_exports *exports, struct export *entry)
 
 /* ---- events ---- */
 
-/* Of several events the longest is in the record: those of later requests on a connection tell less. */
+/* Of several events the longest is in the record: those of later requests on a connection tell less. All are
+ * kept until it is known that there is a record. */
 static void attach(struct export *entry, const struct ss_event *event)
 {
     struct ss_writer_job *job = entry->job;
+    bool is_longest = !job->has_event || event->duration_ns > job->event.duration_ns;
 
-    job->events[event->epoch]++;
-    if (job->has_event && event->duration_ns <= job->event.duration_ns)
-        return;
-    job->event = *event;
+    if (job->has_event)
+        ss_copies_add_event(job, is_longest ? &job->event : event);
+    if (is_longest)
+        job->event = *event;
     job->has_event = true;
+    job->events[event->epoch]++;
 }
 
 /* A further revision says what the one before said of the proxy. */
@@ -170,10 +173,36 @@ static void restore_event(struct ss_exports *exports, struct export *entry)
     job->has_event = true;
 }
 
-static void settle_event(struct ss_exports *exports, const struct ss_event *event)
+static void settle_events(struct ss_exports *exports, const unsigned events[SS_EPOCHS], bool refused)
 {
-    if (event != NULL)
-        exports->counters.events_settled[event->epoch]++;
+    for (unsigned i = 0; i < SS_EPOCHS; i++) {
+        exports->counters.events_settled[i] += events[i];
+        exports->counters.events_refused += refused ? events[i] : 0;
+    }
+}
+
+static void settle_event(struct ss_exports *exports, const struct ss_event *event, bool refused)
+{
+    unsigned events[SS_EPOCHS] = {0};
+
+    events[event->epoch] = 1;
+    settle_events(exports, events, refused);
+}
+
+static int64_t tap_now(const struct ss_exports *exports)
+{
+    struct ss_clock_line line = ss_clock_read(&exports->appliance->clock);
+    return ss_clock_ns(&line, ss_clock_ticks());
+}
+
+/* Of something that was then, by the tap's clock, while what is left begins at oldest_ns (0: not known). */
+static struct ss_unmatched_note note_of(const struct ss_exports *exports, int64_t then_ns, int64_t oldest_ns)
+{
+    int64_t now_ns = tap_now(exports);
+    return (struct ss_unmatched_note){
+        .age_ns = then_ns > 0 && then_ns <= now_ns ? now_ns - then_ns : -1,
+        .missed_by_ns = then_ns > 0 && then_ns <= oldest_ns ? oldest_ns - then_ns : -1,
+    };
 }
 
 void ss_exports_unmatched(struct ss_exports *exports, const struct ss_event *event, enum ss_unmatched reason)
@@ -181,14 +210,18 @@ void ss_exports_unmatched(struct ss_exports *exports, const struct ss_event *eve
     struct export *entry = exports->events < SS_EXPORTS_EVENTS ? new_entry(exports, NULL) : NULL;
 
     if (entry == NULL) {
-        exports->counters.events_refused++;
-        settle_event(exports, event);
+        exports->counters.unmatched_refused++;
+        settle_event(exports, event, true);
         return;
     }
     entry->is_event = true;
     exports->events++;
     attach(entry, event);
     entry->job->reason = reason;
+    entry->job->note = (struct ss_unmatched_note){.age_ns = -1, .missed_by_ns = -1};
+    if (reason == SS_UNMATCHED_TOO_OLD)
+        entry->job->note = note_of(exports, event->time_ns - ss_join_offset(exports->join, event->host),
+                                   ss_join_oldest(exports->join));
     entry->state = READY;
     append(exports, &exports->ready, number_of(exports, entry));
 }
@@ -226,7 +259,7 @@ void ss_exports_flow(struct ss_exports *exports, struct ss_join_flow *flow, cons
     struct export *entry = entry_of(exports, flow);
 
     if (entry == NULL && is_old_news(flow, event)) {
-        settle_event(exports, event);
+        settle_event(exports, event, false);
         return;
     }
     if (entry == NULL) {
@@ -234,7 +267,8 @@ void ss_exports_flow(struct ss_exports *exports, struct ss_join_flow *flow, cons
         entry = new_entry(exports, flow);
         if (entry == NULL) {
             exports->counters.refused++;
-            settle_event(exports, event);
+            if (event != NULL)
+                settle_event(exports, event, true);
             return;
         }
         /* A flow that was written already has had its time to settle. */
@@ -273,7 +307,7 @@ static bool ask(struct ss_exports *exports, struct export *entry)
 static bool may_ask(const struct ss_exports *exports)
 {
     return exports->asked < SS_EXPORTS_ASKED &&
-           atomic_load_explicit(&exports->held, memory_order_relaxed) < SS_EXPORTS_HELD_BYTES;
+           atomic_load_explicit(&exports->held, memory_order_relaxed) < SS_COPIES_HELD_BYTES;
 }
 
 static void ask_what_is_due(struct ss_exports *exports, int64_t now_ns, bool at_once)
@@ -290,7 +324,7 @@ static void ask_what_is_due(struct ss_exports *exports, int64_t now_ns, bool at_
 }
 
 /* The history has overwritten the finding itself: for the proxy's report that is the end. */
-static void lose(struct ss_exports *exports, struct export *entry)
+static void lose(struct ss_exports *exports, struct export *entry, int64_t oldest_ns)
 {
     struct ss_join_flow evicted = {0};
     struct ss_join_flow *flow = has_flow(exports, entry) ? entry->flow : &evicted;
@@ -313,19 +347,19 @@ static void lose(struct ss_exports *exports, struct export *entry)
     entry->flow = NULL;
     job->is_flow = false;
     job->reason = SS_UNMATCHED_OVERWRITTEN;
+    job->note = note_of(exports, entry->news.end_ns, oldest_ns);
     entry->state = READY;
     append(exports, &exports->ready, number_of(exports, entry));
 }
 
-static void finish(struct ss_exports *exports, struct export *entry, bool is_gone)
+static void finish(struct ss_exports *exports, struct export *entry, const struct ss_export_block *block)
 {
     exports->asked--;
-    if (is_gone) {
-        lose(exports, entry);
+    if (block->is_gone) {
+        lose(exports, entry, block->oldest_ns);
     } else if (entry->is_broken) {
         exports->counters.refused++;
-        for (unsigned i = 0; i < SS_EPOCHS; i++)
-            exports->counters.events_settled[i] += entry->job->events[i];
+        settle_events(exports, entry->job->events, true);
         release(exports, entry);
     } else {
         entry->state = READY;
@@ -344,7 +378,7 @@ static void take_block(struct ss_exports *exports, const struct ss_export_block 
     if (!block->is_gone && !entry->is_broken)
         entry->is_broken = !ss_copies_add(entry->job, &entry->last, block);
     if (block->is_last || block->is_gone)
-        finish(exports, entry, block->is_gone);
+        finish(exports, entry, block);
 }
 
 static void take_blocks(struct ss_exports *exports)

@@ -141,6 +141,7 @@ static void add_exports(struct rte_tel_data *answer, const struct ss_control_vie
     ss_answer_uint(exports, "done", control->exports_done);
     ss_answer_uint(exports, "gone", control->exports_gone);
     ss_answer_uint(exports, "refused", control->exports_refused);
+    ss_answer_uint(exports, "events_refused", control->events_refused);
     ss_answer_uint(exports, "jobs", writer->jobs);
     ss_answer_uint(exports, "writer_full", writer->refused);
     add_store(exports, &writer->store);
@@ -150,7 +151,7 @@ static void add_exports(struct rte_tel_data *answer, const struct ss_control_vie
     ss_answer_uint(exports, "journal_errors", writer->journal_errors);
     uint64_t unmatched[SS_UNWRITTEN_COUNT];
     memcpy(unmatched, writer->store.unmatched_unwritten, sizeof(unmatched));
-    unmatched[SS_UNWRITTEN_BEHIND] += control->exports_events_refused;
+    unmatched[SS_UNWRITTEN_BEHIND] += control->unmatched_refused;
     struct rte_tel_data *unwritten = ss_answer_dict(answer, "unwritten");
     add_reasons(unwritten, "records", writer->store.records_unwritten);
     add_reasons(unwritten, "pcapngs", writer->store.pcapngs_unwritten);

@@ -271,17 +271,37 @@ static int write_flow(struct ss_writing *writing, const struct ss_writer_job *jo
     return error;
 }
 
-static int write_unmatched(struct ss_writing *writing, const struct ss_writer_job *job)
-{
-    if (writing->opened.store == NULL)
-        return 0;
-    return ss_store_unmatched(writing->opened.store, writing->sensor, &job->event, job->reason);
-}
-
-static void add_events(uint64_t to[SS_EPOCHS], const struct ss_writer_job *job)
+static void add_events(uint64_t to[SS_EPOCHS], const unsigned events[SS_EPOCHS])
 {
     for (unsigned i = 0; i < SS_EPOCHS; i++)
-        to[i] += job->events[i];
+        to[i] += events[i];
+}
+
+/* The event's line, which stands for that many, by epoch. */
+static void write_event(struct ss_writing *writing, const struct ss_writer_job *job,
+                        const struct ss_event *event, const unsigned events[SS_EPOCHS])
+{
+    struct ss_store *store = writing->opened.store;
+    struct ss_unmatched_note note = job->note;
+
+    note.events = events[0] + events[1];
+    int error = store != NULL ? ss_store_unmatched(store, writing->sensor, event, job->reason, &note) : 0;
+    add_events(error == 0 ? writing->unsynced : writing->view.events_failed, events);
+}
+
+static void write_unmatched(struct ss_writing *writing, const struct ss_writer_job *job)
+{
+    unsigned rest[SS_EPOCHS];
+
+    memcpy(rest, job->events, sizeof(rest));
+    for (const struct ss_writer_event *more = job->more; more != NULL; more = more->next) {
+        unsigned one[SS_EPOCHS] = {0};
+        one[more->event.epoch] = 1;
+        rest[more->event.epoch]--;
+        write_event(writing, job, &more->event, one);
+    }
+    write_event(writing, job, &job->event, rest);
+    writing->unsynced_jobs++;
 }
 
 void ss_writing_sync(struct ss_writing *writing)
@@ -299,21 +319,12 @@ void ss_writing_sync(struct ss_writing *writing)
 
 void ss_writing_job(struct ss_writing *writing, struct ss_writer_job *job)
 {
-    int error;
-
     if (job->is_flow) {
         ss_writing_sync(writing);
-        error = write_flow(writing, job);
+        int error = write_flow(writing, job);
+        add_events(error == 0 ? writing->view.events_durable : writing->view.events_failed, job->events);
     } else {
-        error = write_unmatched(writing, job);
-    }
-    if (error != 0) {
-        add_events(writing->view.events_failed, job);
-    } else if (job->is_flow) {
-        add_events(writing->view.events_durable, job);
-    } else {
-        add_events(writing->unsynced, job);
-        writing->unsynced_jobs++;
+        write_unmatched(writing, job);
     }
     if (writing->unsynced_jobs >= SYNC_JOBS)
         ss_writing_sync(writing);
