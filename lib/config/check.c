@@ -144,7 +144,8 @@ static const char *skip_literal(const char *at)
     return *at == ']' ? at + 1 : at;
 }
 
-/* Sees to the names of all groups; the expression itself is compiled by who uses it. */
+/* Sees to the names of all groups, of which those that no key is called like go into the record as they are;
+ * the expression itself is compiled by who uses it. */
 static void scan_groups(struct ss_config_reader *reader, const char *regex, bool ret_given[SS_KEY_COUNT])
 {
     size_t path = ss_config_enter(reader, "regex");
@@ -162,8 +163,6 @@ static void scan_groups(struct ss_config_reader *reader, const char *regex, bool
                 true;
         else if (like != NULL)
             ss_config_complain(reader, "unknown group \"%s\"; did you mean \"%s\"?", text, like);
-        else
-            ss_config_complain(reader, "unknown group \"%s\" (wanted: a key of format.fields)", text);
     }
     ss_config_leave(reader, path);
 }

@@ -302,6 +302,8 @@ static json_t *new_proxy(const struct ss_event *event, const int64_t *offset_ns)
     ok &= put(object, "time", new_time(event->time_ns));
     if (event->duration_ns >= 0)
         ok &= put(object, "duration_ns", json_integer(event->duration_ns));
+    if (event->failed)
+        ok &= put(object, "failed", json_true());
     if (offset_ns != NULL)
         ok &= put(object, "clock_offset_ns", json_integer(*offset_ns));
     if (event->fields[0] != '\0')
@@ -422,6 +424,8 @@ char *ss_unmatched_json(const char *sensor, const struct ss_event *event, const 
     ok &= put(object, "reason", new_text(reason));
     ok &= put(object, "about", new_text(about));
     ok &= put(object, "client", new_endpoint(&event->client, NULL));
+    if (event->has_proxied)
+        ok &= put(object, "proxied_client", new_endpoint(&event->proxied_client, NULL));
     if (event->has_server)
         ok &= put(object, "server", new_endpoint(&event->server, NULL));
     if (event->sni[0] != '\0')
