@@ -5,8 +5,9 @@
  *
  * A directory may hold journals of several hosts whose entries arrive late and out of order: libsystemd skips
  * what sorts before the position it has reached, so each host has a handle of its own with a _HOSTNAME=
- * match; new hosts are found while following. The position of every host is kept in the cursor file, written
- * after the events were handled (at least once: joining and storing are idempotent).
+ * match; new hosts are found while following, and take the places of those that went. The position of every
+ * host is kept in the cursor file, written after the events were handled (at least once: joining and storing
+ * are idempotent).
  *
  * Non-blocking: an fd to poll, and bounded work a call. One thread. A directory that cannot be read is an
  * error, never an empty journal.
