@@ -141,6 +141,8 @@ static const struct ss_wanted TRACING_JSON[] = {
     {0, NULL},
 };
 
+_Static_assert(sizeof(TRACING_JSON) / sizeof(TRACING_JSON[0]) <= SS_WANTED_MAX + 1, "some would be left out");
+
 static const struct ss_extractor_row TRACING[] = {
     {.kind = SS_EXTRACT_FIELDS, .wanted = TRACING_FIELDS, .time = SS_LINE_MEASURED},
     {.kind = SS_EXTRACT_JSON, .wanted = TRACING_JSON, .time = SS_LINE_MEASURED},

@@ -474,6 +474,10 @@ static void what_contradicts_is_refused_alone_and_with_its_place(void **state)
          "t: journal.min_duration: the format takes no duration out of an event (wanted: \"0\", or a "
          "duration in "
          "format)"},
+        {"journal", "{\"directory\": \"/j\", \"format\": \"caddy\", \"min_duration\": \"1ms\"}",
+         "t: journal.min_duration: the format takes no duration out of an event (wanted: \"0\", or a "
+         "duration in "
+         "format)"},
         {"journal",
          "[{\"directory\": \"/a\", \"cursor_file\": \"/c\"}, {\"directory\": \"/b\", \"cursor_file\": "
          "\"/c\"}]",
