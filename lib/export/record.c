@@ -312,6 +312,8 @@ static json_t *new_proxy(const struct ss_event *event, const struct ss_record *r
     ok &= put(object, "time", new_time(event->time_ns));
     if (event->duration_ns >= 0)
         ok &= put(object, "duration_ns", json_integer(event->duration_ns));
+    if (event->failed)
+        ok &= put(object, "failed", json_true());
     if (record != NULL)
         ok &= put_reconciled(object, record);
     if (event->cursor[0] != '\0')
@@ -451,6 +453,8 @@ char *ss_unmatched_json(const char *sensor, const struct ss_event *event, const 
     if (note != NULL)
         ok &= put_note(object, note);
     ok &= put(object, "client", new_endpoint(&event->client, NULL));
+    if (event->has_proxied)
+        ok &= put(object, "proxied_client", new_endpoint(&event->proxied_client, NULL));
     if (event->has_server)
         ok &= put(object, "server", new_endpoint(&event->server, NULL));
     if (event->sni[0] != '\0')

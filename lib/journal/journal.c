@@ -20,6 +20,7 @@
 
 #define HOSTS_MAX       256
 #define HOST_NAME_MAX   255
+#define HOST_PREFIX     (sizeof("_HOSTNAME=") - 1)
 #define DATA_MAX        (256u << 10) /* of one field: longer log lines are cut */
 #define TEXT_BYTES      (512u << 10) /* of all of an entry's fields that the format wants */
 #define ROUND_ENTRIES   512          /* work of ss_journal_next until it returns 0 */
@@ -52,6 +53,7 @@ struct host {
     bool at_entry;      /* the handle stands on an entry that was not read yet */
     bool watched;       /* its inotify works */
     bool stale;         /* files came or went that it does not know of */
+    bool absent;        /* nothing of it is left in the directory */
 };
 
 struct ss_journal {
@@ -259,12 +261,12 @@ static bool is_host_name(const char *name, size_t length)
     return length > 0 && length <= HOST_NAME_MAX && !(length == 1 && name[0] == WHOLE_FILE[0]);
 }
 
-static bool knows_host(const struct ss_journal *journal, const char *name, size_t length)
+static struct host *find_host(struct ss_journal *journal, const char *name, size_t length)
 {
     for (size_t i = 0; i < journal->host_count; i++)
         if (strlen(journal->hosts[i].name) == length && memcmp(journal->hosts[i].name, name, length) == 0)
-            return true;
-    return false;
+            return &journal->hosts[i];
+    return NULL;
 }
 
 static void free_host(struct host *host)
@@ -274,6 +276,26 @@ static void free_host(struct host *host)
     free(host->name);
 }
 
+/* Where the hosts of a fleet come and go under ever new names, one that went gives its place to one that
+ * came. NULL: all of them are there. */
+static struct host *take_place(struct ss_journal *journal)
+{
+    if (journal->host_count < HOSTS_MAX) {
+        journal->counters.hosts = (unsigned)++journal->host_count;
+        return &journal->hosts[journal->host_count - 1];
+    }
+    for (size_t i = 0; i < HOSTS_MAX; i++) {
+        struct host *host = &journal->hosts[i];
+        if (!host->absent)
+            continue;
+        sd_journal_close(host->handle);
+        free_host(host);
+        return host;
+    }
+    return NULL;
+}
+
+/* 0, -ENOSPC: there is no place for it, or -ENOMEM. */
 static int add_host(struct ss_journal *journal, const char *name, size_t length)
 {
     const char *cursor;
@@ -289,8 +311,12 @@ static int add_host(struct ss_journal *journal, const char *name, size_t length)
             return -ENOMEM;
         }
     }
-    journal->hosts[journal->host_count++] = host;
-    journal->counters.hosts = (unsigned)journal->host_count;
+    struct host *place = take_place(journal);
+    if (place == NULL) {
+        free_host(&host);
+        return -ENOSPC;
+    }
+    *place = host;
     return 0;
 }
 
@@ -299,26 +325,45 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct host *)a)->name, ((const struct host *)b)->name);
 }
 
+/* Which of the known hosts are still in the directory. */
+static int find_absent(struct ss_journal *journal)
+{
+    const void *data;
+    size_t bytes;
+    int error = sd_journal_query_unique(journal->watch, "_HOSTNAME");
+    for (size_t i = 0; i < journal->host_count && error >= 0; i++)
+        journal->hosts[i].absent = true;
+    if (error < 0)
+        return error;
+    SD_JOURNAL_FOREACH_UNIQUE(journal->watch, data, bytes)
+    {
+        struct host *host = bytes < HOST_PREFIX
+                                ? NULL
+                                : find_host(journal, (const char *)data + HOST_PREFIX, bytes - HOST_PREFIX);
+        if (host != NULL)
+            host->absent = false;
+    }
+    return 0;
+}
+
 /* New hosts go to the end, sorted, so that reading files gives the same order each time. */
 static int find_hosts(struct ss_journal *journal)
 {
     const void *data;
     size_t bytes, known = journal->host_count, refused = 0;
-    const size_t prefix = strlen("_HOSTNAME=");
-    int error = sd_journal_query_unique(journal->watch, "_HOSTNAME");
+    int error = find_absent(journal);
     if (error < 0)
         return error;
     SD_JOURNAL_FOREACH_UNIQUE(journal->watch, data, bytes)
     {
-        const char *name = (const char *)data + prefix;
-        if (bytes < prefix || knows_host(journal, name, bytes - prefix))
+        const char *name = (const char *)data + HOST_PREFIX;
+        if (bytes < HOST_PREFIX || find_host(journal, name, bytes - HOST_PREFIX) != NULL)
             continue;
-        if (journal->host_count == HOSTS_MAX || !is_host_name(name, bytes - prefix))
-            refused++;
-        else
-            error = add_host(journal, name, bytes - prefix);
-        if (error < 0)
+        error =
+            is_host_name(name, bytes - HOST_PREFIX) ? add_host(journal, name, bytes - HOST_PREFIX) : -ENOSPC;
+        if (error < 0 && error != -ENOSPC)
             return error;
+        refused += error == -ENOSPC;
     }
     qsort(journal->hosts + known, journal->host_count - known, sizeof(journal->hosts[0]), by_name);
     if (refused > journal->refused_hosts)
@@ -653,7 +698,7 @@ size_t ss_journal_files(const struct ss_journal *journal)
 }
 
 /* A host whose journal has gone is still in the file: it may come back. */
-static size_t list_cursors(const struct ss_journal *journal, struct ss_cursor *ret_list)
+static size_t list_cursors(struct ss_journal *journal, struct ss_cursor *ret_list)
 {
     size_t count = 0;
     for (size_t i = 0; i < journal->host_count; i++)
@@ -661,7 +706,7 @@ static size_t list_cursors(const struct ss_journal *journal, struct ss_cursor *r
             ret_list[count++] = (struct ss_cursor){journal->hosts[i].name, journal->hosts[i].marked};
     for (size_t i = 0; i < journal->saved.count && count < 2 * HOSTS_MAX; i++) {
         const struct ss_cursor *old = &journal->saved.list[i];
-        if (!knows_host(journal, old->host, strlen(old->host)))
+        if (find_host(journal, old->host, strlen(old->host)) == NULL)
             ret_list[count++] = *old;
     }
     return count;

@@ -5,9 +5,10 @@
  *
  * A directory may hold journals of several hosts whose entries arrive late and out of order: libsystemd skips
  * what sorts before the position it has reached, so each host has a handle of its own with a _HOSTNAME=
- * match; new hosts are found while following. The position of every host is kept in the cursor file: it is
- * marked when no event is under way to the caller, and written once the caller says that all events given
- * before the mark were handled. So nothing is lost, and what comes twice has the same cursor.
+ * match; new hosts are found while following, and take the places of those that went. The position of every
+ * host is kept in the cursor file: it is marked when no event is under way to the caller, and written once
+ * the caller says that all events given before the mark were handled. So nothing is lost, and what comes
+ * twice has the same cursor.
  *
  * Non-blocking: an fd to poll, and bounded work a call. One thread. A directory that cannot be read is an
  * error, never an empty journal.

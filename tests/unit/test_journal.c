@@ -619,6 +619,71 @@ static void a_directory_that_vanishes_is_counted_and_read_again_when_it_is_back(
     assert_int_equal(next_port(lab), 201);
 }
 
+/* As journald's vacuum does it, whoever reads them just then. */
+static void files_may_be_deleted_while_they_are_read(void **state)
+{
+    struct lab *lab = *state;
+    char path[200];
+    snprintf(path, sizeof(path), "%s/remote-a.journal", lab->directory);
+    open_journal(lab, false);
+    feed_lines(lab, "remote-a", "a", 1001, 600, 0);
+    assert_int_equal(next_port(lab), 1001);
+    assert_int_equal(unlink(path), 0);
+    feed_lines(lab, "remote-a", "a", 2001, 2, 700);
+    uint16_t last = 1001, port;
+    while ((port = next_port(lab)) < 2001) {
+        assert_int_equal(port, last + 1);
+        last = port;
+    }
+    assert_int_equal(port, 2001);
+    assert_int_equal(next_port(lab), 2002);
+    check_counters(lab);
+}
+
+static void feed_hosts(const struct lab *lab, const char *file, char first, unsigned count, int64_t at_s)
+{
+    FILE *feed = feed_start(lab, file);
+    for (unsigned i = 0; i < count; i++) {
+        char name[16], more[128];
+        snprintf(name, sizeof(name), "%c%03u", first, i);
+        snprintf(more, sizeof(more), "SYSLOG_IDENTIFIER=haproxy\nMESSAGE=hs src=192.0.2.1:%u Th=5\n", 1 + i);
+        feed_entry(feed, lab, name, at_s, more);
+    }
+    feed_stop(feed);
+}
+
+static void more_hosts_than_there_is_room_for_are_counted(void **state)
+{
+    struct lab *lab = *state;
+    struct ss_event event;
+    unsigned events = 0;
+    feed_hosts(lab, "all", 'h', 260, 1);
+    open_journal(lab, true);
+    while (next_event(lab, &event, 0) != 0)
+        events++;
+    assert_int_equal(events, 256);
+    assert_int_equal(ss_journal_counters(lab->journal)->hosts, 256);
+    assert_int_equal(errors(lab), 4);
+}
+
+static void a_host_that_went_gives_its_place_to_one_that_came(void **state)
+{
+    struct lab *lab = *state;
+    char path[200];
+    feed_hosts(lab, "old", 'h', 256, 1);
+    open_journal(lab, false);
+    snprintf(path, sizeof(path), "%s/old.journal", lab->directory);
+    assert_int_equal(unlink(path), 0);
+    feed_lines(lab, "new", "new", 501, 2, 2);
+    assert_int_equal(next_port(lab), 501);
+    assert_int_equal(next_port(lab), 502);
+    assert_int_equal(ss_journal_counters(lab->journal)->hosts, 256);
+    /* and one that comes back takes the place of another */
+    feed_lines(lab, "back", "h000", 601, 1, 3);
+    assert_int_equal(next_port(lab), 601);
+    assert_int_equal(errors(lab), 0);
+}
+
 static void the_work_of_a_call_is_bounded(void **state)
 {
     struct lab *lab = *state;
@@ -755,6 +820,9 @@ int main(void)
         lab_test(one_file_can_be_read_even_without_host_names),
         lab_test(files_may_be_rotated_away),
         lab_test(a_directory_that_vanishes_is_counted_and_read_again_when_it_is_back),
+        lab_test(files_may_be_deleted_while_they_are_read),
+        lab_test(more_hosts_than_there_is_room_for_are_counted),
+        lab_test(a_host_that_went_gives_its_place_to_one_that_came),
         lab_test(the_work_of_a_call_is_bounded),
         lab_test(no_host_is_kept_waiting_by_another),
         lab_test(a_journal_that_cannot_be_opened_says_why),

@@ -616,12 +616,15 @@ static void an_event_without_a_flow_keeps_what_the_proxy_said(void **state)
     (void)state;
     struct ss_event event = event_of(-1);
     snprintf(event.sni, sizeof(event.sni), "example.com");
+    event.proxied_client = endpoint_of("203.0.113.9:40112");
+    event.has_proxied = event.failed = true;
     char *line = ss_unmatched_json("edge-ams-1", &event, "no_flow", "nothing was seen", NULL);
     assert_string_equal(line,
                         "{\"schema\":1,\"sensor\":\"edge-ams-1\",\"reason\":\"no_flow\","
                         "\"about\":\"nothing was seen\",\"client\":{\"ip\":\"192.0.2.7\",\"port\":51234},"
+                        "\"proxied_client\":{\"ip\":\"203.0.113.9\",\"port\":40112},"
                         "\"sni\":\"example.com\",\"proxy\":{\"host\":\"edge-ams-1\","
-                        "\"time\":\"2026-11-22T23:03:17.630619123Z\","
+                        "\"time\":\"2026-11-22T23:03:17.630619123Z\",\"failed\":true,"
                         "\"fields\":{\"frontend\":\"fe\",\"Th\":\"522\"}}}");
     free(line);
 }
