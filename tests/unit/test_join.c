@@ -1064,6 +1064,21 @@ static void what_was_before_the_start_says_so(void **state)
     }
 }
 
+/* More memory would not have kept what was never seen. */
+static void what_is_too_old_because_of_the_start_says_that(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(64, 64);
+    ss_join_set_start(bench.join, T0 - 30000 * MS);
+    teach(&bench, 0);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, -40000), SS_JOIN_UNMATCHED);
+    assert_int_equal(bench.reason, SS_UNMATCHED_BEFORE_START);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, -29000), SS_JOIN_WAITING);
+    assert_true(expire(&bench, SS_JOIN_FOREVER));
+    assert_int_equal(bench.reason, SS_UNMATCHED_TOO_OLD);
+    end(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1110,6 +1125,7 @@ int main(void)
         cmocka_unit_test(a_room_of_nothing_is_refused),
         cmocka_unit_test(every_reason_has_its_name),
         cmocka_unit_test(what_was_before_the_start_says_so),
+        cmocka_unit_test(what_is_too_old_because_of_the_start_says_that),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
