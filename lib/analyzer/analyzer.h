@@ -50,6 +50,7 @@ enum ss_news_kind {
 struct ss_news {
     enum ss_news_kind kind;
     struct ss_endpoint client, server;
+    struct ss_endpoint proxied_client, proxied_server; /* of a PROXY protocol header, if has_proxied */
     int64_t start_ns;
     int64_t end_ns;    /* of its last mark */
     int64_t accept_ns; /* UTC when the server's kernel could accept it: the ACK mark, else the first packet */
@@ -61,6 +62,7 @@ struct ss_news {
     bool still_open;   /* not complete yet: may be judged again */
     bool is_tls;       /* a hello was seen; else a connection that stayed silent */
     struct ss_mirror_second mirror;
+    bool has_proxied;
 };
 
 /* Counters: plain, private to the owner's lcore. received = analyzed + sum(refused). A fragment counts when

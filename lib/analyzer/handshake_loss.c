@@ -210,6 +210,12 @@ void ss_loss_take_windows(struct ss_handshake *handshake, enum ss_side side, con
 
 /* ---- the end */
 
+/* Then nothing is lost in between. */
+static bool is_beside(enum ss_tap tap, enum ss_side side)
+{
+    return tap == (side == SS_CLIENT ? SS_TAP_CLIENT : SS_TAP_SERVER);
+}
+
 static void add_missing_numbers(const struct ss_sender *sender, enum ss_side side,
                                 struct ss_timeline *timeline, struct ss_lost *lost)
 {
@@ -249,7 +255,7 @@ static bool is_explained(const struct ss_timeline *timeline, int64_t until_ns)
     return false;
 }
 
-/* Phases that a segment of that side ended. Where the tap is beside a side, nothing is lost in between. */
+/* Phases that a segment of that side ended. */
 static void add_timeout_length(const struct ss_handshake *handshake, enum ss_tap tap,
                                struct ss_timeline *timeline)
 {
@@ -269,8 +275,7 @@ static void add_timeout_length(const struct ss_handshake *handshake, enum ss_tap
     for (unsigned i = 0; i < sizeof(SILENCES) / sizeof(SILENCES[0]); i++) {
         enum ss_side side = SILENCES[i].side;
         int64_t from_ns = timeline->mark_ns[SILENCES[i].from], to_ns = timeline->mark_ns[SILENCES[i].to];
-        bool is_beside_tap = tap == (side == SS_CLIENT ? SS_TAP_CLIENT : SS_TAP_SERVER);
-        if (from_ns != SS_MARK_UNSEEN && to_ns != SS_MARK_UNSEEN && !is_beside_tap &&
+        if (from_ns != SS_MARK_UNSEEN && to_ns != SS_MARK_UNSEEN && !is_beside(tap, side) &&
             !ss_sender_counts(&handshake->sender[side]) && !is_explained(timeline, to_ns) &&
             ss_sender_is_timeout(to_ns - from_ns, ss_loss_round_trip(timeline)))
             ss_timeline_add_wait(timeline, SS_EVIDENCE_TIMEOUT_LENGTH, from_ns, to_ns);
@@ -326,7 +331,8 @@ void ss_loss_conclude(const struct ss_handshake *handshake, enum ss_tap tap, str
     for (unsigned side = 0; side < 2; side++) {
         for (unsigned i = 0; i < handshake->sent_again_count[side]; i++)
             settle(timeline, lost, side, &handshake->sent_again[side][i]);
-        add_missing_numbers(&handshake->sender[side], side, timeline, lost);
+        if (!is_beside(tap, side))
+            add_missing_numbers(&handshake->sender[side], side, timeline, lost);
         close_window(handshake, side, timeline);
         if (handshake->last_ns >= LATE_LEAST_NS)
             add_late(handshake, side, timeline);

@@ -102,6 +102,8 @@ static void tell(struct ss_analyzer *analyzer, const struct ss_flow *flow, const
     *news = (struct ss_news){.kind = kind,
                              .client = finding->client,
                              .server = finding->server,
+                             .proxied_client = finding->proxied_client,
+                             .proxied_server = finding->proxied_server,
                              .start_ns = finding->start_ns,
                              .end_ns = end_of(finding),
                              .accept_ns = moment_of(finding, SS_MARK_ACK),
@@ -111,7 +113,8 @@ static void tell(struct ss_analyzer *analyzer, const struct ss_flow *flow, const
                              .flags = finding->flags,
                              .verdict = finding->verdict,
                              .still_open = finding->still_open,
-                             .is_tls = finding->is_tls};
+                             .is_tls = finding->is_tls,
+                             .has_proxied = finding->has_proxied};
 }
 
 /* Not even a connection: a scan or a flood is not worth a note. */
@@ -129,7 +132,7 @@ void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *han
         analyzer->counters.silent += handshake->outcome != SS_OUTCOME_COUNT; /* it may be judged again */
         return;
     }
-    flow->note = ss_history_append_note(&analyzer->kept, sizeof(struct ss_note), flow->start_ns,
+    flow->note = ss_history_append_note(&analyzer->kept, sizeof(struct ss_note), analyzer->now_ns,
                                         flow->handshakes_at, &data);
     if (flow->note == SS_HISTORY_NONE) {
         analyzer->counters.news_dropped++;

@@ -144,7 +144,8 @@ static const char *skip_literal(const char *at)
     return *at == ']' ? at + 1 : at;
 }
 
-/* Sees to the names of all groups; the expression itself is compiled by who uses it. */
+/* Sees to the names of all groups, of which those that no key is called like go into the record as they are;
+ * the expression itself is compiled by who uses it. */
 static void scan_groups(struct ss_config_reader *reader, const char *regex, bool ret_given[SS_KEY_COUNT])
 {
     size_t path = ss_config_enter(reader, "regex");
@@ -162,8 +163,6 @@ static void scan_groups(struct ss_config_reader *reader, const char *regex, bool
                 true;
         else if (like != NULL)
             ss_config_complain(reader, "unknown group \"%s\"; did you mean \"%s\"?", text, like);
-        else
-            ss_config_complain(reader, "unknown group \"%s\" (wanted: a key of format.fields)", text);
     }
     ss_config_leave(reader, path);
 }
@@ -188,16 +187,24 @@ void ss_config_check_format(struct ss_config_reader *reader, const struct ss_con
         ss_config_complain(reader, "names no client (wanted: client or client_ip)");
 }
 
-/* Without a duration every event would be as long as nothing, and none would ever flag. */
-static void check_journal(struct ss_config_reader *reader, const struct ss_config_journal *journal)
+/* Of the presets, Caddy's and Traefik's lines never have one. */
+static bool gives_duration(struct ss_config_reader *reader, const struct ss_config_journal *journal)
 {
     bool given[SS_KEY_COUNT];
-    if (journal->format < SS_FORMAT_PRESETS || journal->min_duration_ns == 0)
-        return;
+    if (journal->format < SS_FORMAT_PRESETS)
+        return journal->format != SS_FORMAT_CADDY && journal->format != SS_FORMAT_TRAEFIK;
     find_given(reader, journal, given);
     for (unsigned i = SS_KEY_DURATION; i <= SS_KEY_DURATION_NS; i++)
         if (given[i])
-            return;
+            return true;
+    return false;
+}
+
+/* Without a duration no event would ever flag. */
+static void check_journal(struct ss_config_reader *reader, const struct ss_config_journal *journal)
+{
+    if (journal->min_duration_ns == 0 || gives_duration(reader, journal))
+        return;
     size_t path = ss_config_enter(reader, "min_duration");
     ss_config_complain(
         reader, "the format takes no duration out of an event (wanted: \"0\", or a duration in format)");

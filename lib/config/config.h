@@ -51,6 +51,10 @@ enum ss_journal_key {
     SS_KEY_CLIENT, /* ip:port */
     SS_KEY_CLIENT_IP,
     SS_KEY_CLIENT_PORT,
+    SS_KEY_PROXIED_CLIENT, /* ip:port */
+    SS_KEY_PROXIED_CLIENT_IP,
+    SS_KEY_PROXIED_CLIENT_PORT,
+    SS_KEY_SERVER, /* ip:port */
     SS_KEY_SERVER_IP,
     SS_KEY_SERVER_PORT,
     SS_KEY_DURATION, /* with its unit in the text */
@@ -58,8 +62,20 @@ enum ss_journal_key {
     SS_KEY_DURATION_MS,
     SS_KEY_DURATION_US,
     SS_KEY_DURATION_NS,
+    SS_KEY_ACCEPTED,
+    SS_KEY_ENDED,
+    SS_KEY_LOGGED,
+    SS_KEY_ERROR,
     SS_KEY_SNI,
     SS_KEY_COUNT
+};
+
+/* What the journal's time of an entry tells, where the text has no time of its own. */
+enum ss_entry_time {
+    SS_ENTRY_TIME_OF_FORMAT, /* as the preset has it; else LOGGED */
+    SS_ENTRY_TIME_ACCEPTED,
+    SS_ENTRY_TIME_ENDED,
+    SS_ENTRY_TIME_LOGGED,
 };
 
 struct ss_config_journal {
@@ -69,6 +85,7 @@ struct ss_config_journal {
     char *regex;                  /* FORMAT_REGEX */
     char *pointers[SS_KEY_COUNT]; /* FORMAT_JSON: JSON pointers (RFC 6901); FORMAT_FIELDS: field names; NULL:
                                      not given */
+    enum ss_entry_time entry_time;
     int64_t min_duration_ns;
     int64_t slack_ns;
     int64_t hold_ns;

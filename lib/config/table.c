@@ -10,11 +10,12 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* In the order of enum ss_tap, of false and true, and of enum ss_port_driver. */
+/* In the order of enum ss_tap, of false and true, of enum ss_port_driver and enum ss_entry_time. */
 static const char *const TAPS[] = {"server", "client", "middle", NULL};
 static const char *const IDLES[] = {"relax", "spin", NULL};
 static const char *const PAYLOADS[] = {"full", "headers", NULL};
 static const char *const DRIVERS[] = {"af_packet", "af_xdp", NULL};
+static const char *const ENTRY_TIMES[] = {"format", "accepted", "ended", "logged", NULL};
 static const char *const ORIGIN_FORMATS[] = {"aws", NULL};
 /* In the order of enum ss_identity. */
 static const char *const IDENTITIES[] = {"vlan", "vni", NULL};

@@ -9,12 +9,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #define FILE_MODE      0640
 #define DIRECTORY_MODE 0750
 #define HIDDEN_MAX     (SS_FILES_NAME_MAX + 8)
+#define TMP            ".tmp"
 #define LOOK_BACK      4096 /* bytes read at a time in search of a newline */
 
 /* ---- The directory ---- */
@@ -121,20 +123,30 @@ int ss_files_day(struct ss_files *files, const char *day, int *ret_fd)
 
 /* ---- Whole files ---- */
 
-static const char *hidden_name(const char *name, char text[HIDDEN_MAX])
+static const char *hidden_name(const char *name, const char *ending, char text[HIDDEN_MAX])
 {
-    snprintf(text, HIDDEN_MAX, ".%s.tmp", name);
+    snprintf(text, HIDDEN_MAX, ".%s%s", name, ending);
     return text;
+}
+
+/* Never what somebody else has put there: a pipe would not let go of us. */
+static int create(int day, const char *hidden)
+{
+    int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    int fd = openat(day, hidden, flags, FILE_MODE);
+
+    if (fd < 0 && errno == EEXIST && unlinkat(day, hidden, 0) == 0)
+        fd = openat(day, hidden, flags, FILE_MODE);
+    return fd < 0 ? -errno : fd;
 }
 
 int ss_files_begin(int day, const char *name, int *ret_fd)
 {
     char hidden[HIDDEN_MAX];
-    int fd = openat(day, hidden_name(name, hidden), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-                    FILE_MODE);
+    int fd = create(day, hidden_name(name, TMP, hidden));
 
     if (fd < 0)
-        return -errno;
+        return fd;
     *ret_fd = fd;
     return 0;
 }
@@ -143,32 +155,84 @@ void ss_files_abandon(int day, const char *name, int fd)
 {
     char hidden[HIDDEN_MAX];
     close(fd);
-    unlinkat(day, hidden_name(name, hidden), 0);
+    unlinkat(day, hidden_name(name, TMP, hidden), 0);
 }
 
-static uint64_t bytes_of(int day, const char *name)
+uint64_t ss_files_bytes(int day, const char *name)
 {
     struct stat status;
     bool is_file = fstatat(day, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode);
     return is_file ? (uint64_t)status.st_size : 0;
 }
 
-int ss_files_commit(struct ss_files *files, int day, const char *name, int fd)
+static void uncount(struct ss_files *files, uint64_t bytes)
 {
-    char hidden[HIDDEN_MAX];
-    uint64_t old_bytes = bytes_of(day, name);
+    files->bytes -= bytes < files->bytes ? bytes : files->bytes;
+}
 
-    hidden_name(name, hidden);
-    if (fchmod(fd, FILE_MODE) != 0 || fdatasync(fd) != 0 || renameat(day, hidden, day, name) != 0) {
-        int error = -errno;
+/* A file system without hard links has no second name to give: after a crash, the file may lack its record.
+ */
+static int give_due_name(int day, const char *hidden, const char *due)
+{
+    unlinkat(day, due, 0);
+    if (linkat(day, hidden, day, due, 0) == 0 || errno == EPERM || errno == EOPNOTSUPP)
+        return 0;
+    return -errno;
+}
+
+int ss_files_commit(struct ss_files *files, int day, const char *name, int fd, bool *ret_is_new)
+{
+    char hidden[HIDDEN_MAX], due[HIDDEN_MAX];
+    uint64_t old_bytes = ss_files_bytes(day, name);
+    bool is_new = faccessat(day, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
+
+    hidden_name(name, TMP, hidden);
+    hidden_name(name, SS_FILES_DUE, due);
+    int error = fchmod(fd, FILE_MODE) != 0 || fdatasync(fd) != 0 ? -errno : give_due_name(day, hidden, due);
+    if (error == 0 && renameat(day, hidden, day, name) != 0) {
+        error = -errno;
+        unlinkat(day, due, 0);
+    }
+    if (error != 0) {
         ss_files_abandon(day, name, fd);
         return error;
     }
-    files->bytes -= old_bytes < files->bytes ? old_bytes : files->bytes;
-    files->bytes += bytes_of(day, name);
-    int error = fsync(day) == 0 ? 0 : -errno;
     close(fd);
-    return error;
+    uncount(files, old_bytes);
+    files->bytes += ss_files_bytes(day, name);
+    if (fsync(day) != 0) {
+        error = -errno;
+        ss_files_revoke(files, day, name);
+        return error;
+    }
+    *ret_is_new = is_new;
+    return 0;
+}
+
+void ss_files_settle(int day, const char *name)
+{
+    char due[HIDDEN_MAX];
+    unlinkat(day, hidden_name(name, SS_FILES_DUE, due), 0);
+}
+
+void ss_files_revoke(struct ss_files *files, int day, const char *name)
+{
+    uint64_t bytes = ss_files_bytes(day, name);
+
+    ss_files_settle(day, name);
+    if (unlinkat(day, name, 0) == 0)
+        uncount(files, bytes);
+}
+
+int ss_files_room(int day, uint64_t *ret_free, uint64_t *ret_size)
+{
+    struct statvfs status;
+
+    if (fstatvfs(day, &status) != 0)
+        return -errno;
+    *ret_free = (uint64_t)status.f_bavail * status.f_frsize;
+    *ret_size = (uint64_t)status.f_blocks * status.f_frsize;
+    return 0;
 }
 
 /* ---- Lines ---- */
@@ -195,7 +259,7 @@ static int find_line_end(int fd, off_t length, off_t *ret_length)
     return 0;
 }
 
-/* Takes away a last line that lacks its newline: a crash cut it. */
+/* Takes away a last line that lacks its newline: a crash cut it. 1: there was one. */
 static int drop_cut_line(int fd, off_t *ret_length)
 {
     struct stat status;
@@ -206,16 +270,19 @@ static int drop_cut_line(int fd, off_t *ret_length)
     if (!S_ISREG(status.st_mode))
         return -EINVAL;
     int error = find_line_end(fd, status.st_size, &length);
-    if (error == 0 && length != status.st_size && ftruncate(fd, length) != 0)
+    bool is_cut = error == 0 && length != status.st_size;
+    if (is_cut && ftruncate(fd, length) != 0)
         error = -errno;
-    if (error == 0)
-        *ret_length = length;
-    return error;
+    if (error != 0)
+        return error;
+    *ret_length = length;
+    return is_cut;
 }
 
-/* Whole and on disk, or not at all. */
-static int write_line(int fd, const char *line, size_t line_bytes, off_t old_length)
+/* Whole, or not at all. */
+static int write_line(int fd, const char *line, off_t old_length, enum ss_files_when when)
 {
+    size_t line_bytes = strlen(line);
     struct iovec parts[] = {{(void *)(uintptr_t)line, line_bytes}, {(void *)(uintptr_t) "\n", 1}};
     ssize_t written = writev(fd, parts, 2); /* one write, so that no reader meets half a line */
     int error = 0;
@@ -224,7 +291,7 @@ static int write_line(int fd, const char *line, size_t line_bytes, off_t old_len
         error = -errno;
     else if ((size_t)written != line_bytes + 1)
         error = -ENOSPC;
-    else if (fdatasync(fd) != 0)
+    else if (when == SS_FILES_NOW && fdatasync(fd) != 0)
         error = -errno;
     /* Should this fail too, the next append or start drops the cut line. */
     if (error != 0 && ftruncate(fd, old_length) != 0)
@@ -232,10 +299,8 @@ static int write_line(int fd, const char *line, size_t line_bytes, off_t old_len
     return error;
 }
 
-int ss_files_append(struct ss_files *files, int day, const char *name, const char *line)
+int ss_files_append_line(int day, const char *name, const char *line, enum ss_files_when when)
 {
-    size_t line_bytes = strlen(line);
-    uint64_t old_bytes = bytes_of(day, name);
     off_t length;
     int fd = openat(day, name, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
 
@@ -243,14 +308,34 @@ int ss_files_append(struct ss_files *files, int day, const char *name, const cha
         return -errno;
     flock(fd, LOCK_EX); /* closing gives it back */
     int error = drop_cut_line(fd, &length);
-    if (error == 0)
-        error = write_line(fd, line, line_bytes, length);
+    if (error >= 0)
+        error = write_line(fd, line, length, when);
     /* A file's first line: its name must last too. */
     if (error == 0 && length == 0 && (fchmod(fd, FILE_MODE) != 0 || fsync(day) != 0))
         error = -errno;
     close(fd);
-    files->bytes -= old_bytes < files->bytes ? old_bytes : files->bytes;
-    files->bytes += bytes_of(day, name);
+    return error;
+}
+
+int ss_files_sync(int day, const char *name)
+{
+    int fd = openat(day, name, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    int error = fdatasync(fd) == 0 ? 0 : -errno;
+    close(fd);
+    return error;
+}
+
+int ss_files_append(struct ss_files *files, int day, const char *name, const char *line,
+                    enum ss_files_when when)
+{
+    uint64_t old_bytes = ss_files_bytes(day, name);
+    int error = ss_files_append_line(day, name, line, when);
+
+    uncount(files, old_bytes);
+    files->bytes += ss_files_bytes(day, name);
     return error;
 }
 
@@ -290,25 +375,41 @@ bool ss_files_next_day(const struct ss_files *files, const char *after, char ret
     return true;
 }
 
-static bool is_hidden(const char *name)
+/* .NAME and the ending. */
+static bool is_hidden(const char *name, const char *ending)
 {
-    size_t length = strlen(name);
-    return length > 5 && name[0] == '.' && strcmp(name + length - 4, ".tmp") == 0;
+    size_t length = strlen(name), ending_length = strlen(ending);
+    return length > ending_length + 1 && length < HIDDEN_MAX && name[0] == '.' &&
+           strcmp(name + length - ending_length, ending) == 0;
 }
 
-static void sweep_lines(int day, const char *name)
+static void sweep_lines(struct ss_files_found *found, int day, const char *name)
 {
     off_t length;
-    int fd = openat(day, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(day, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 
     if (fd < 0)
         return;
-    drop_cut_line(fd, &length);
+    found->cut_lines += drop_cut_line(fd, &length) == 1;
     close(fd);
 }
 
-/* The bytes of a day's files; with sweep, without what a crash left. Takes over day. */
-static uint64_t count_day(int day, bool sweep)
+/* Before the day is counted. */
+static void sweep_day(struct ss_files_found *found, int day, DIR *list)
+{
+    sweep_lines(found, day, SS_FILES_FLOWS);
+    sweep_lines(found, day, SS_FILES_UNMATCHED);
+    for (const struct dirent *entry; (entry = readdir(list)) != NULL;) {
+        if (is_hidden(entry->d_name, TMP))
+            found->halves += unlinkat(day, entry->d_name, 0) == 0;
+        else if (is_hidden(entry->d_name, SS_FILES_DUE))
+            ss_files_recover(found, day, entry->d_name);
+    }
+    rewinddir(list);
+}
+
+/* The bytes of a day's files; with sweep, once what a crash left is put in order. Takes over day. */
+static uint64_t count_day(struct ss_files_found *found, int day, bool sweep)
 {
     uint64_t bytes = 0;
     DIR *list = fdopendir(day);
@@ -317,16 +418,10 @@ static uint64_t count_day(int day, bool sweep)
         close(day);
         return 0;
     }
-    if (sweep) {
-        sweep_lines(day, SS_FILES_FLOWS);
-        sweep_lines(day, SS_FILES_UNMATCHED);
-    }
-    for (const struct dirent *entry; (entry = readdir(list)) != NULL;) {
-        if (sweep && is_hidden(entry->d_name))
-            unlinkat(day, entry->d_name, 0);
-        else
-            bytes += bytes_of(day, entry->d_name);
-    }
+    if (sweep)
+        sweep_day(found, day, list);
+    for (const struct dirent *entry; (entry = readdir(list)) != NULL;)
+        bytes += ss_files_bytes(day, entry->d_name);
     closedir(list);
     return bytes;
 }
@@ -339,6 +434,6 @@ void ss_files_count(struct ss_files *files, bool sweep)
     while (ss_files_next_day(files, day, day)) {
         int fd = ss_files_open_day(files, day);
         if (fd >= 0)
-            files->bytes += count_day(fd, sweep);
+            files->bytes += count_day(&files->found, fd, sweep);
     }
 }

@@ -8,6 +8,15 @@
  * names that the store itself gives are ever removed: hidden leftovers, NAME.pcapng of digits and dashes, the
  * two .jsonl files.
  *
+ * A file whose record is yet to come has two names:
+ *
+ *   begin    .NAME.tmp                 being written
+ *   commit   .NAME.due and NAME        whole and synced; its record is due
+ *   settle             NAME            its record is on disk
+ *   revoke                             its record could not be written: neither is there
+ *
+ * So what a crash left says of itself what it is: .tmp is removed, .due gets its record (recover.c).
+ *
  * Errors are negative errnos. Two stores may share a directory: a line is appended under a lock of its file,
  * and leftovers are only swept by the one that has the directory to itself.
  */
@@ -19,13 +28,23 @@
 #define SS_FILES_UNMATCHED "unmatched.jsonl"
 #define SS_FILES_DAY_MAX   11 /* 2026-11-22 */
 #define SS_FILES_NAME_MAX  48
+#define SS_FILES_DUE       ".due"
 #define SS_FILES_BATCH     1024
+
+/* What a crash had left when the directory was opened. */
+struct ss_files_found {
+    uint64_t halves;    /* files that were not whole: removed */
+    uint64_t cut_lines; /* lines that were not whole: taken away */
+    uint64_t recovered; /* whole files without their record: it was written */
+    uint64_t orphans;   /* files that do not say their record: removed */
+};
 
 struct ss_files {
     char *directory;
-    int root;           /* of the directory; -1: not open */
-    uint64_t bytes;     /* in all days' files, as last counted and kept up since */
-    uint64_t removed;   /* files removed for the quota */
+    int root;         /* of the directory; -1: not open */
+    uint64_t bytes;   /* in all days' files, as last counted and kept up since */
+    uint64_t removed; /* files removed for the quota */
+    struct ss_files_found found;
     int64_t counted_ns; /* when bytes was last counted for the quota */
     /* The first names of the oldest day that has any: a day of a million files is not listed for each
      * removal. */
@@ -41,18 +60,38 @@ void ss_files_close(struct ss_files *files);
 /* A day's directory, made where it is missing; the caller closes it. */
 int ss_files_day(struct ss_files *files, const char *day, int *ret_fd);
 
-/* A new file under its hidden name; then one of the two, which close it. */
+/* A new file under its hidden name; then one of the two, which close it. *ret_is_new: no other file had the
+ * name. */
 int ss_files_begin(int day, const char *name, int *ret_fd);
-int ss_files_commit(struct ss_files *files, int day, const char *name, int fd);
+int ss_files_commit(struct ss_files *files, int day, const char *name, int fd, bool *ret_is_new);
 void ss_files_abandon(int day, const char *name, int fd);
 
-/* Appends the line and its newline whole, synced, or leaves the file as it was. */
-int ss_files_append(struct ss_files *files, int day, const char *name, const char *line);
+/* After commit, one of the two. */
+void ss_files_settle(int day, const char *name);
+void ss_files_revoke(struct ss_files *files, int day, const char *name);
+
+/* Appends the line and its newline whole, or leaves the file as it was. Synced, or to be synced by
+ * ss_files_sync. */
+enum ss_files_when { SS_FILES_NOW, SS_FILES_LATER };
+int ss_files_append(struct ss_files *files, int day, const char *name, const char *line,
+                    enum ss_files_when when);
+int ss_files_sync(int day, const char *name);
 
 /* Removes the oldest until there are at most quota bytes: a day's pcapng files in the order of their names,
  * then the rest of the day, except the .jsonl files of the two days named. */
 int ss_files_trim(struct ss_files *files, uint64_t quota, const char *today, const char *written_day,
                   int64_t now_ns);
+
+/* Of a regular file; 0 where there is none. */
+uint64_t ss_files_bytes(int day, const char *name);
+/* Of the whole file system: what is free, and how large it is. */
+int ss_files_room(int day, uint64_t *ret_free, uint64_t *ret_size);
+
+/* For recover.c: as ss_files_append, without the count of bytes. */
+int ss_files_append_line(int day, const char *name, const char *line, enum ss_files_when when);
+
+/* recover.c: the record of a .due file is written where it is not there; then the file has one name. */
+void ss_files_recover(struct ss_files_found *found, int day, const char *due);
 
 /* For files.c and quota.c: the day after the given one ("": the first); false: there is none. */
 bool ss_files_next_day(const struct ss_files *files, const char *after, char ret_day[SS_FILES_DAY_MAX]);

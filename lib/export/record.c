@@ -2,7 +2,7 @@
 
 /* A finding to one line of JSON, in the order of docs/record.md. What was not seen is left out. */
 
-#include "export/record.h"
+#include "export/reconcile.h"
 #include "base/units.h"
 #include "export/ja4.h"
 
@@ -347,8 +347,18 @@ static json_t *new_fields(const char *fields)
     return whole(object, ok);
 }
 
-/* offset_ns: NULL where no flow was found to compare with. */
-static json_t *new_proxy(const struct ss_event *event, const int64_t *offset_ns)
+static bool put_reconciled(json_t *object, const struct ss_record *record)
+{
+    struct ss_reconciled reconciled = ss_reconcile(record);
+    bool ok = put(object, "wire_ns", json_integer(reconciled.wire_ns));
+
+    if (record->event->duration_ns >= 0)
+        ok &= put(object, "difference_ns", json_integer(reconciled.difference_ns));
+    return ok && put(object, "clock_offset_ns", json_integer(record->clock_offset_ns));
+}
+
+/* record: NULL where no flow was found to compare with. */
+static json_t *new_proxy(const struct ss_event *event, const struct ss_record *record)
 {
     json_t *object = json_object();
     bool ok = object != NULL;
@@ -358,8 +368,12 @@ static json_t *new_proxy(const struct ss_event *event, const int64_t *offset_ns)
     ok &= put(object, "time", new_time(event->time_ns));
     if (event->duration_ns >= 0)
         ok &= put(object, "duration_ns", json_integer(event->duration_ns));
-    if (offset_ns != NULL)
-        ok &= put(object, "clock_offset_ns", json_integer(*offset_ns));
+    if (event->failed)
+        ok &= put(object, "failed", json_true());
+    if (record != NULL)
+        ok &= put_reconciled(object, record);
+    if (event->cursor[0] != '\0')
+        ok &= put(object, "cursor", new_text(event->cursor));
     if (event->fields[0] != '\0')
         ok &= put(object, "fields", new_fields(event->fields));
     return whole(object, ok);
@@ -453,13 +467,15 @@ static bool put_rest(json_t *object, const struct ss_record *record)
     if (record->finding->has_proxied)
         ok &= put(object, "proxied", new_proxied(record->finding));
     if (record->event != NULL)
-        ok &= put(object, "proxy", new_proxy(record->event, &record->clock_offset_ns));
+        ok &= put(object, "proxy", new_proxy(record->event, record));
     if (record->has_packets) {
         ok &= put(object, "packets", json_integer((json_int_t)record->packets));
         ok &= put(object, "packets_missing", json_integer((json_int_t)record->packets_missing));
     }
     if (record->pcapng != NULL)
         ok &= put(object, "pcapng", json_string(record->pcapng));
+    if (record->pcapng_skipped != NULL)
+        ok &= put(object, "pcapng_skipped", json_string(record->pcapng_skipped));
     return ok;
 }
 
@@ -482,8 +498,21 @@ char *ss_record_json(const struct ss_record *record)
     return print(object, ok);
 }
 
+static bool put_note(json_t *object, const struct ss_unmatched_note *note)
+{
+    bool ok = true;
+
+    if (note->age_ns >= 0)
+        ok &= put(object, "age_ns", json_integer(note->age_ns));
+    if (note->missed_by_ns >= 0)
+        ok &= put(object, "missed_by_ns", json_integer(note->missed_by_ns));
+    if (note->events > 1)
+        ok &= put(object, "events", json_integer(note->events));
+    return ok;
+}
+
 char *ss_unmatched_json(const char *sensor, const struct ss_event *event, const char *reason,
-                        const char *about)
+                        const char *about, const struct ss_unmatched_note *note)
 {
     json_t *object = json_object();
     bool ok = put(object, "schema", json_integer(SCHEMA));
@@ -491,7 +520,11 @@ char *ss_unmatched_json(const char *sensor, const struct ss_event *event, const 
     ok &= put(object, "sensor", new_text(sensor));
     ok &= put(object, "reason", new_text(reason));
     ok &= put(object, "about", new_text(about));
+    if (note != NULL)
+        ok &= put_note(object, note);
     ok &= put(object, "client", new_endpoint(&event->client, NULL));
+    if (event->has_proxied)
+        ok &= put(object, "proxied_client", new_endpoint(&event->proxied_client, NULL));
     if (event->has_server)
         ok &= put(object, "server", new_endpoint(&event->server, NULL));
     if (event->sni[0] != '\0')

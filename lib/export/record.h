@@ -17,7 +17,9 @@ struct ss_record {
     const struct ss_event *event; /* the proxy's report; NULL: none */
     int64_t clock_offset_ns;      /* of the event's host */
     const char *pcapng;           /* relative path; NULL: not written */
-    bool has_packets;             /* packets and packets_missing are known */
+    const char
+        *pcapng_skipped; /* why there are packets and no file of them; NULL: there is, or none was wanted */
+    bool has_packets;    /* packets and packets_missing are known */
     uint64_t packets;
     uint64_t packets_missing;
     uint32_t mirror_loss_ppm; /* of the worst second of the handshake, all connections together */
@@ -34,6 +36,13 @@ char *ss_record_why(const struct ss_record *record, char *ret_why, size_t why_by
 /* The verdict with the proxy's report taken into account. */
 struct ss_opinion ss_record_opinion(const struct ss_record *record);
 
-/* An event that found no flow, for unmatched.jsonl; the caller frees it. */
+/* What else is known of an event that found no flow. */
+struct ss_unmatched_note {
+    int64_t age_ns;       /* how old its handshake was when it was looked for; -1: not known */
+    int64_t missed_by_ns; /* how much further back the history should have reached; -1: not known */
+    unsigned events;      /* that the line stands for; 0 or 1: this one */
+};
+
+/* An event that found no flow, for unmatched.jsonl; the caller frees it. note may be NULL. */
 char *ss_unmatched_json(const char *sensor, const struct ss_event *event, const char *reason,
-                        const char *about);
+                        const char *about, const struct ss_unmatched_note *note);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "export/store.h"
 #include "base/units.h"
-#include "export/files.h"
 #include "export/packets.h"
+#include "export/rates.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +13,12 @@
 #define PROBE      "write-test"
 #define PATH_BYTES 80
 
+#define RESERVE_SHARE   64 /* of the file system, for records alone */
+#define RESERVE_MAX     (64u << 20)
+#define PACKET_BYTES    128  /* a pcapng packet's block, besides its frame */
+#define OVERHEAD_BYTES  8192 /* the file's other blocks */
+#define UNMATCHED_SHARE 16   /* of the quota, for a day's unmatched.jsonl */
+
 _Static_assert(SS_ID_TEXT_MAX + sizeof(".pcapng") <= SS_FILES_NAME_MAX, "a flow's file name fits");
 
 struct ss_store {
@@ -20,9 +26,10 @@ struct ss_store {
     struct ss_store_counters counters;
     struct ss_files files;
     struct ss_pcapng writer;
-    int64_t credit_ns; /* what the rate has left: a file costs a second divided by the rate, a second is the
-                          most */
-    int64_t credited_ns;
+    struct ss_rates rates;
+    uint64_t unsynced; /* events in that day's unmatched.jsonl */
+    char unsynced_day[SS_FILES_DAY_MAX];
+    int sync_error; /* of another day, since the last ss_store_sync */
 };
 
 /* ---- Life ---- */
@@ -56,6 +63,13 @@ static int probe(struct ss_files *files)
     return error;
 }
 
+static void show_files(struct ss_store *store)
+{
+    store->counters.quota_removed = store->files.removed;
+    store->counters.bytes = store->files.bytes;
+    store->counters.found = store->files.found;
+}
+
 int ss_store_open(const struct ss_store_config *config, struct ss_store **ret_store, char *ret_why,
                   size_t why_bytes)
 {
@@ -65,7 +79,6 @@ int ss_store_open(const struct ss_store_config *config, struct ss_store **ret_st
     if (store != NULL) {
         store->config = *config;
         store->config.directory = NULL; /* its copy is in files */
-        store->credit_ns = SS_NS_PER_S;
         store->files.root = -1;
         error = ss_files_open(&store->files, config->directory);
     }
@@ -77,7 +90,7 @@ int ss_store_open(const struct ss_store_config *config, struct ss_store **ret_st
         ss_store_close(store);
         return error;
     }
-    store->counters.bytes = store->files.bytes;
+    show_files(store);
     *ret_store = store;
     return 0;
 }
@@ -86,6 +99,7 @@ void ss_store_close(struct ss_store *store)
 {
     if (store == NULL)
         return;
+    ss_store_sync(store);
     ss_files_close(&store->files);
     free(store);
 }
@@ -93,6 +107,70 @@ void ss_store_close(struct ss_store *store)
 const struct ss_store_counters *ss_store_counters(const struct ss_store *store)
 {
     return &store->counters;
+}
+
+/* ---- What is not written ---- */
+
+static enum ss_unwritten reason_of(int error)
+{
+    switch (error) {
+    case -ENOSPC:
+    case -EDQUOT:
+    case -EFBIG:
+        return SS_UNWRITTEN_NO_SPACE;
+    case -EROFS:
+    case -EACCES:
+    case -EPERM:
+        return SS_UNWRITTEN_NOT_WRITABLE;
+    case -ELOOP:
+    case -ENOTDIR:
+    case -EISDIR:
+    case -EEXIST:
+    case -ENOTEMPTY:
+    case -EINVAL: /* see files.c: no regular file */
+        return SS_UNWRITTEN_IN_THE_WAY;
+    default:
+        return SS_UNWRITTEN_DISK_ERROR;
+    }
+}
+
+static int note_error(struct ss_store *store, int error, uint64_t unwritten[SS_UNWRITTEN_COUNT])
+{
+    if (error != 0) {
+        unwritten[reason_of(error)]++;
+        store->counters.last_errno = -error;
+    }
+    return error;
+}
+
+/* Whether the disk is too full for that many bytes and the records to come. */
+static bool is_reserved(int day, uint64_t bytes)
+{
+    uint64_t room, size;
+
+    if (ss_files_room(day, &room, &size) != 0)
+        return false;
+    uint64_t reserve = size / RESERVE_SHARE < RESERVE_MAX ? size / RESERVE_SHARE : RESERVE_MAX;
+    return room < bytes + reserve;
+}
+
+static uint64_t bytes_of_packets(const struct ss_packets *packets)
+{
+    uint64_t bytes = OVERHEAD_BYTES;
+
+    for (size_t i = 0; i < packets->count; i++)
+        bytes += packets->sorted[i]->captured + PACKET_BYTES;
+    return bytes;
+}
+
+/* Whether the flow gets its pcapng file. */
+static enum ss_unwritten decide(struct ss_store *store, int day, const struct ss_record *record,
+                                const struct ss_packets *packets, int64_t now_ns)
+{
+    if (is_reserved(day, bytes_of_packets(packets)))
+        return SS_UNWRITTEN_RESERVE;
+    return ss_rates_take(&store->rates, store->config.rate, ss_record_opinion(record).verdict,
+                         &record->finding->client.ip, now_ns);
 }
 
 /* ---- One flow ---- */
@@ -105,37 +183,19 @@ static void day_of(int64_t ns, char ret_day[SS_FILES_DAY_MAX])
     ret_day[SS_FILES_DAY_MAX - 1] = '\0';
 }
 
-/* A token bucket; a clock that was set back gives nothing. */
-static bool rate_allows(struct ss_store *store, int64_t now_ns)
-{
-    if (store->config.rate == 0)
-        return false;
-    int64_t cost_ns = SS_NS_PER_S / store->config.rate;
-    int64_t passed_ns =
-        store->credited_ns == 0 || now_ns < store->credited_ns ? 0 : now_ns - store->credited_ns;
-
-    store->credited_ns = now_ns;
-    store->credit_ns =
-        passed_ns > SS_NS_PER_S - store->credit_ns ? SS_NS_PER_S : store->credit_ns + passed_ns;
-    if (store->credit_ns < cost_ns)
-        return false;
-    store->credit_ns -= cost_ns;
-    return true;
-}
-
 static int append_record(struct ss_store *store, int day, const struct ss_record *record)
 {
     char *line = ss_record_json(record);
     if (line == NULL)
         return -ENOMEM;
-    int error = ss_files_append(&store->files, day, SS_FILES_FLOWS, line);
+    int error = ss_files_append(&store->files, day, SS_FILES_FLOWS, line, SS_FILES_NOW);
     free(line);
     return error;
 }
 
 /* The packets' file, complete and synced before it has its name. */
 static int place_pcapng(struct ss_store *store, int day, const char *name, const struct ss_record *record,
-                        const struct ss_packets *packets)
+                        const struct ss_packets *packets, bool *ret_is_new)
 {
     char *comment = ss_record_json(record);
     int fd;
@@ -146,7 +206,7 @@ static int place_pcapng(struct ss_store *store, int day, const char *name, const
     if (error == 0) {
         error = ss_packets_write(packets, comment, fd, &store->writer);
         if (error == 0)
-            error = ss_files_commit(&store->files, day, name, fd);
+            error = ss_files_commit(&store->files, day, name, fd, ret_is_new);
         else
             ss_files_abandon(day, name, fd);
     }
@@ -154,17 +214,52 @@ static int place_pcapng(struct ss_store *store, int day, const char *name, const
     return error;
 }
 
-/* Writes what there is of the flow's packets; the record then says where. */
-static int write_packets(struct ss_store *store, int day, const char *day_name, struct ss_store_flow *flow,
-                         char path[PATH_BYTES], int64_t now_ns)
+/* One flow on its way to disk. */
+struct placing {
+    struct ss_record *record;
+    int day;
+    int64_t now_ns;
+    const char *day_name;
+    char path[PATH_BYTES];
+    const char *name; /* in path */
+    bool is_new;      /* there was no file of that name */
+};
+
+static void skip_pcapng(struct ss_record *record, enum ss_unwritten reason)
 {
-    struct ss_record *record = &flow->record;
+    record->pcapng = NULL;
+    record->has_packets = false; /* they say what is in the file */
+    record->pcapng_skipped = ss_unwritten_name(reason);
+}
+
+static int place_packets(struct ss_store *store, struct placing *placing, const struct ss_packets *packets)
+{
+    struct ss_record *record = placing->record;
+    enum ss_unwritten reason = decide(store, placing->day, record, packets, placing->now_ns);
+
+    if (reason != SS_UNWRITTEN_NOT) {
+        store->counters.pcapngs_unwritten[reason]++;
+        skip_pcapng(record, reason);
+        return 0;
+    }
+    record->pcapng = placing->path;
+    int error = place_pcapng(store, placing->day, placing->name, record, packets, &placing->is_new);
+    if (error != 0)
+        skip_pcapng(record, reason_of(error));
+    else
+        store->counters.pcapngs++;
+    return note_error(store, error, store->counters.pcapngs_unwritten);
+}
+
+/* Writes what there is of the flow's packets; the record then says where, or why not. */
+static int write_packets(struct ss_store *store, struct placing *placing, const struct ss_store_flow *flow)
+{
+    struct ss_record *record = placing->record;
     const struct ss_history_record **sorted = calloc(flow->packet_count + 1, sizeof(*sorted));
-    char id[SS_ID_TEXT_MAX];
     int error = 0;
 
     if (sorted == NULL)
-        return -ENOMEM;
+        return note_error(store, -ENOMEM, store->counters.pcapngs_unwritten);
     struct ss_packets packets = {.sorted = sorted,
                                  .count = ss_packets_sort(flow->packets, flow->packet_count, sorted),
                                  .finding = record->finding,
@@ -175,43 +270,41 @@ static int write_packets(struct ss_store *store, int day, const char *day_name, 
     record->has_packets = true;
     record->packets = packets.count;
     record->packets_missing = flow->packets_missing;
-    if (packets.count > 0 && !rate_allows(store, now_ns)) {
-        store->counters.rate_limited++;
-        record->has_packets = false; /* they say what is in the file */
-    } else if (packets.count > 0) {
-        snprintf(path, PATH_BYTES, "%s/%s.pcapng", day_name, ss_finding_id(record->finding, id));
-        record->pcapng = path;
-        error = place_pcapng(store, day, path + strlen(day_name) + 1, record, &packets);
-    }
+    if (packets.count > 0)
+        error = place_packets(store, placing, &packets);
     free(sorted);
     return error;
 }
 
-static int note_error(struct ss_store *store, int error, uint64_t *counter)
+/* Where the disk takes only one of the two, it is the record. */
+static int write_record(struct ss_store *store, struct placing *placing)
 {
-    if (error != 0) {
-        ++*counter;
-        store->counters.last_errno = -error;
+    struct ss_record *record = placing->record;
+    int error = append_record(store, placing->day, record);
+
+    if (record->pcapng == NULL)
+        return note_error(store, error, store->counters.records_unwritten);
+    if (error == 0 || !placing->is_new) {
+        ss_files_settle(placing->day, placing->name);
+        return note_error(store, error, store->counters.records_unwritten);
     }
-    return error;
+    ss_files_revoke(&store->files, placing->day, placing->name);
+    store->counters.pcapngs--;
+    note_error(store, error, store->counters.pcapngs_unwritten);
+    skip_pcapng(record, reason_of(error));
+    return note_error(store, append_record(store, placing->day, record), store->counters.records_unwritten);
 }
 
-static int write_flow(struct ss_store *store, int day, const char *day_name, struct ss_store_flow *flow,
-                      int64_t now_ns)
+static int write_flow(struct ss_store *store, struct placing *placing, const struct ss_store_flow *flow)
 {
-    struct ss_store_counters *counters = &store->counters;
-    char path[PATH_BYTES];
-    int pcapng_error =
-        note_error(store, write_packets(store, day, day_name, flow, path, now_ns), &counters->pcapng_errors);
+    char id[SS_ID_TEXT_MAX];
 
-    if (pcapng_error != 0) {
-        flow->record.pcapng = NULL;
-        flow->record.has_packets = false;
-    }
-    counters->pcapngs += flow->record.pcapng != NULL;
-    int error = note_error(store, append_record(store, day, &flow->record), &counters->record_errors);
-    counters->records += error == 0;
-    flow->record.pcapng = NULL; /* path ends here */
+    snprintf(placing->path, PATH_BYTES, "%s/%s.pcapng", placing->day_name,
+             ss_finding_id(placing->record->finding, id));
+    placing->name = placing->path + strlen(placing->day_name) + 1;
+    int pcapng_error = write_packets(store, placing, flow);
+    int error = write_record(store, placing);
+    store->counters.records += error == 0;
     return pcapng_error != 0 ? pcapng_error : error;
 }
 
@@ -225,43 +318,99 @@ static void keep_quota(struct ss_store *store, const char *day_name, int64_t now
         if (error != 0)
             store->counters.last_errno = -error;
     }
-    store->counters.quota_removed = store->files.removed;
-    store->counters.bytes = store->files.bytes;
+    show_files(store);
 }
 
 int ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t now_ns)
 {
     char day_name[SS_FILES_DAY_MAX];
-    int day;
+    struct placing placing = {.record = &flow->record, .day_name = day_name, .now_ns = now_ns};
 
-    flow->record.pcapng = NULL;
+    flow->record.pcapng = flow->record.pcapng_skipped = NULL;
     flow->record.has_packets = false;
     day_of(flow->record.finding->start_ns, day_name);
-    int error = ss_files_day(&store->files, day_name, &day);
+    int error = ss_files_day(&store->files, day_name, &placing.day);
     if (error != 0)
-        return note_error(store, error, &store->counters.record_errors);
-    error = write_flow(store, day, day_name, flow, now_ns);
-    close(day);
+        return note_error(store, error, store->counters.records_unwritten);
+    error = write_flow(store, &placing, flow);
+    flow->record.pcapng = NULL; /* its path ends here */
+    close(placing.day);
     keep_quota(store, day_name, now_ns);
     return error;
 }
 
+/* ---- One event ---- */
+
+static bool is_share_used_up(const struct ss_store *store, int day)
+{
+    uint64_t share = store->config.quota_bytes / UNMATCHED_SHARE;
+    return share > 0 && ss_files_bytes(day, SS_FILES_UNMATCHED) >= share;
+}
+
+static int append_unmatched(struct ss_store *store, int day, const char *line)
+{
+    if (is_share_used_up(store, day)) {
+        store->counters.unmatched_unwritten[SS_UNWRITTEN_QUOTA]++;
+        return -EDQUOT;
+    }
+    int error = ss_files_append(&store->files, day, SS_FILES_UNMATCHED, line, SS_FILES_LATER);
+    return note_error(store, error, store->counters.unmatched_unwritten);
+}
+
+/* Those that could not be synced count as not written, all of them. */
+static void sync_day(struct ss_store *store)
+{
+    int day = store->unsynced > 0 ? ss_files_open_day(&store->files, store->unsynced_day) : -1;
+    int error = day >= 0 ? ss_files_sync(day, SS_FILES_UNMATCHED) : day;
+
+    if (day >= 0)
+        close(day);
+    if (store->unsynced > 0 && error != 0) {
+        store->counters.unmatched_unwritten[reason_of(error)] += store->unsynced;
+        store->counters.last_errno = -error;
+        store->sync_error = error;
+    } else {
+        store->counters.unmatched += store->unsynced;
+    }
+    store->unsynced = 0;
+}
+
+int ss_store_sync(struct ss_store *store)
+{
+    sync_day(store);
+    int error = store->sync_error;
+    store->sync_error = 0;
+    return error;
+}
+
+static void note_unsynced(struct ss_store *store, const char *day_name)
+{
+    if (strcmp(day_name, store->unsynced_day) != 0)
+        sync_day(store);
+    memcpy(store->unsynced_day, day_name, SS_FILES_DAY_MAX);
+    store->unsynced++;
+}
+
 int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct ss_event *event,
-                       enum ss_unmatched reason)
+                       enum ss_unmatched reason, const struct ss_unmatched_note *note)
 {
     char day_name[SS_FILES_DAY_MAX];
     int day;
 
     /* The journal's own time: that of the event is the proxy's word. */
     day_of(event->logged_ns > 0 ? event->logged_ns : event->time_ns, day_name);
-    char *line = ss_unmatched_json(sensor, event, ss_unmatched_name(reason), ss_unmatched_about(reason));
+    char *line =
+        ss_unmatched_json(sensor, event, ss_unmatched_name(reason), ss_unmatched_about(reason), note);
     int error = line == NULL ? -ENOMEM : ss_files_day(&store->files, day_name, &day);
     if (error == 0) {
-        error = ss_files_append(&store->files, day, SS_FILES_UNMATCHED, line);
+        error = append_unmatched(store, day, line);
         close(day);
+    } else {
+        note_error(store, error, store->counters.unmatched_unwritten);
     }
     free(line);
-    store->counters.unmatched += error == 0;
-    store->counters.bytes = store->files.bytes;
-    return note_error(store, error, &store->counters.record_errors);
+    if (error == 0)
+        note_unsynced(store, day_name);
+    show_files(store);
+    return error;
 }

@@ -3,19 +3,24 @@
 
 /* The directory of flows on disk: DIRECTORY/YYYY-MM-DD/<id>.pcapng, flows.jsonl, unmatched.jsonl.
  *
- * Files are written under a hidden name (".<id>.pcapng.tmp"), synced, renamed, and their directory synced:
- * what has its name is whole. A record is appended, in one write and synced, after its pcapng. Hidden
- * leftovers of a crash are removed, and a last line that was cut is ended, when the store is opened. Past the
- * quota the oldest days' files go first. Names are made of digits and dashes only; nothing of the input
- * becomes a path. Files have mode 0640, directories 0750.
+ * Files are written under a hidden name, synced, renamed, and their directory synced: what has its name is
+ * whole. A record is appended, in one write and synced, after its pcapng, and always: where there is no
+ * pcapng, it says why (the rates, a disk that is nearly full or fails). Opening the store puts in order what
+ * a crash left, at whatever moment it came: see files.h.
+ *
+ * Past the quota the oldest days' files go first; a day's unmatched.jsonl ends at a sixteenth of it, so that
+ * a storm of events does not drive flows out. The day is that of the flow's start, or of the event's entry: a
+ * clock that is set back changes neither it nor the flow's id. Names are made of digits and dashes only;
+ * nothing of the input becomes a path. Files have mode 0640, directories 0750.
  *
  * Blocking calls, for a thread of their own; the store itself keeps no lock.
  */
 
+#include "export/files.h"
+#include "export/pcapng.h"
 #include "export/record.h"
 #include "history/history.h"
 #include "join/join.h"
-#include "export/pcapng.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,17 +28,20 @@
 struct ss_store;
 
 struct ss_store_counters {
-    uint64_t records, pcapngs, unmatched;  /* written */
-    uint64_t record_errors, pcapng_errors; /* failed */
-    uint64_t rate_limited;                 /* records whose pcapng the rate forbade */
-    uint64_t quota_removed;                /* files removed for the quota */
-    uint64_t bytes;                        /* in the directory now */
+    uint64_t records, pcapngs, unmatched; /* written */
+    /* Not written, by reason. */
+    uint64_t records_unwritten[SS_UNWRITTEN_COUNT];
+    uint64_t pcapngs_unwritten[SS_UNWRITTEN_COUNT];
+    uint64_t unmatched_unwritten[SS_UNWRITTEN_COUNT];
+    uint64_t quota_removed; /* files removed for the quota */
+    uint64_t bytes;         /* in the directory now */
+    struct ss_files_found found;
     int last_errno;
 };
 
 /* One flow to write. */
 struct ss_store_flow {
-    struct ss_record record; /* pcapng, packets and packets_missing are filled in by the store */
+    struct ss_record record; /* pcapng, pcapng_skipped, packets and packets_missing: the store's */
     const struct ss_history_record *packets; /* any order */
     size_t packet_count;
     uint64_t packets_missing;
@@ -54,9 +62,13 @@ int ss_store_open(const struct ss_store_config *config, struct ss_store **ret_st
                   size_t why_bytes);
 void ss_store_close(struct ss_store *store);
 
-/* 0; negative errno of what failed first. now_ns: for rate and quota. */
+/* 0: the record is on disk, and its pcapng is or was skipped by decision; negative errno of what failed
+ * first. now_ns: for rate and quota. */
 int ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t now_ns);
+/* An event without a flow; it is on disk once ss_store_sync has returned 0, so that a storm of them need not
+ * wait for the disk one by one. -EDQUOT: the day's unmatched.jsonl has its share. */
 int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct ss_event *event,
-                       enum ss_unmatched reason);
+                       enum ss_unmatched reason, const struct ss_unmatched_note *note);
+int ss_store_sync(struct ss_store *store);
 
 const struct ss_store_counters *ss_store_counters(const struct ss_store *store);

@@ -2,8 +2,7 @@
 
 /* The sentence that says why: what a person can look up in the marks and in the pcapng, and nothing else. */
 
-#include "export/record.h"
-
+#include "export/reconcile.h"
 #include "base/units.h"
 #include "export/evidence.h"
 
@@ -496,9 +495,7 @@ char *ss_record_why(const struct ss_record *record, char *ret_why, size_t why_by
     ret_why[0] = '\0';
     add_verdict(&text, &facts);
     add_end(&text, record->finding);
-    if (record->event != NULL && record->event->duration_ns >= 0) {
-        say(&text, "; the proxy reports ");
-        say_duration(&text, record->event->duration_ns);
-    }
+    if (record->event != NULL)
+        ss_reconcile_say(record, text.at, text.left);
     return ret_why;
 }

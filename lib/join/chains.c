@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-int ss_chains_init(struct ss_chains *chains, size_t slots)
+int ss_chains_init(struct ss_chains *chains, size_t slots, uint64_t seed)
 {
     uint32_t buckets = 16;
     while (buckets < slots)
         buckets *= 2;
     chains->mask = buckets - 1;
+    chains->seed = seed;
     chains->heads = malloc(buckets * sizeof(*chains->heads));
     chains->links = malloc(slots * sizeof(*chains->links));
     if (!chains->heads || !chains->links) {
@@ -69,8 +70,8 @@ uint32_t ss_chains_bucket(const struct ss_chains *chains, const struct ss_ip *ip
     uint64_t high, low;
     memcpy(&high, ip->bytes, sizeof(high));
     memcpy(&low, ip->bytes + 8, sizeof(low));
-    uint64_t hash = (high ^ port) * 0x9e3779b97f4a7c15ULL;
-    hash = (hash ^ hash >> 29 ^ low) * 0xbf58476d1ce4e5b9ULL;
+    uint64_t hash = (high ^ port ^ chains->seed) * 0x9e3779b97f4a7c15ULL;
+    hash = (hash ^ hash >> 29 ^ low ^ chains->seed >> 32) * 0xbf58476d1ce4e5b9ULL;
     hash = (hash ^ hash >> 32) * 0x94d049bb133111ebULL;
     return (uint32_t)(hash >> 32) & chains->mask;
 }

@@ -23,10 +23,11 @@ struct ss_chains {
     uint32_t *heads;        /* of buckets: a slot or SS_CHAINS_NONE */
     struct ss_links *links; /* of slots */
     uint32_t mask;          /* buckets - 1 */
+    uint64_t seed;          /* unpredictable where addresses are hostile */
 };
 
 /* slots up to 2^30. 0 or -ENOMEM. */
-int ss_chains_init(struct ss_chains *chains, size_t slots);
+int ss_chains_init(struct ss_chains *chains, size_t slots, uint64_t seed);
 void ss_chains_fini(struct ss_chains *chains);
 
 void ss_chains_add_first(struct ss_chains *chains, uint32_t bucket, uint32_t slot);
@@ -36,5 +37,5 @@ void ss_chains_remove(struct ss_chains *chains, uint32_t bucket, uint32_t slot);
 /* The slot after this one; SS_CHAINS_NONE behind the last. */
 uint32_t ss_chains_next(const struct ss_chains *chains, uint32_t bucket, uint32_t slot);
 
-/* The same on every run. A port of 0 stands for the address alone. */
+/* A port of 0 stands for the address alone. */
 uint32_t ss_chains_bucket(const struct ss_chains *chains, const struct ss_ip *ip, uint16_t port);

@@ -3,6 +3,8 @@
 
 #include "join/offset.h"
 
+#define TOLERANCE_NS 20000000LL /* or a tenth of the duration */
+
 /* How far the event's moment, back_ns earlier than logged, is from the stretch between these two. */
 static int64_t apart(const struct ss_query *query, int64_t back_ns, int64_t first_ns, int64_t last_ns)
 {
@@ -59,6 +61,19 @@ bool ss_fits_time(const struct ss_query *query, const struct ss_news *news, int6
     return true;
 }
 
+bool ss_fits_both_ends(const struct ss_query *query, const struct ss_news *news)
+{
+    int64_t duration_ns = query->event->duration_ns, off_ns, tolerance_ns;
+    if (duration_ns <= 0 || query->event->moment == SS_EVENT_LOGGED)
+        return false;
+    if (query->event->moment == SS_EVENT_ACCEPTED)
+        off_ns = apart(query, -duration_ns, news->end_ns, news->end_ns);
+    else
+        off_ns = apart(query, duration_ns, news->accept_ns, news->accept_ns);
+    tolerance_ns = duration_ns / 10 > TOLERANCE_NS ? duration_ns / 10 : TOLERANCE_NS;
+    return off_ns <= tolerance_ns;
+}
+
 /* 0.0.0.0 and :: stand for a listener on every address. */
 static bool is_any(const struct ss_ip *ip)
 {
@@ -67,15 +82,22 @@ static bool is_any(const struct ss_ip *ip)
     return ss_ip_equal(ip, &any) || ss_ip_equal(ip, &any_v4);
 }
 
-bool ss_fits_addresses(const struct ss_event *event, const struct ss_news *news)
+static bool fits(const struct ss_endpoint *logged, const struct ss_endpoint *seen)
 {
-    if (!ss_ip_equal(&event->client.ip, &news->client.ip))
-        return false;
-    if (event->client.port && event->client.port != news->client.port)
-        return false;
-    if (!event->has_server)
+    return (logged->port == 0 || logged->port == seen->port) && ss_ip_equal(&logged->ip, &seen->ip);
+}
+
+/* A proxy may log the wire's client and the header's server. */
+static bool fits_server(const struct ss_event *event, const struct ss_news *news)
+{
+    if (!event->has_server || fits(&event->server, &news->server))
         return true;
-    if (event->server.port && event->server.port != news->server.port)
-        return false;
-    return is_any(&event->server.ip) || ss_ip_equal(&event->server.ip, &news->server.ip);
+    if (is_any(&event->server.ip) && (event->server.port == 0 || event->server.port == news->server.port))
+        return true;
+    return news->has_proxied && fits(&event->server, &news->proxied_server);
+}
+
+bool ss_fits_addresses(const struct ss_event *event, const struct ss_news *news, bool proxied)
+{
+    return fits(&event->client, proxied ? &news->proxied_client : &news->client) && fits_server(event, news);
 }

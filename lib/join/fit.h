@@ -22,4 +22,8 @@ struct ss_query {
 
 /* False: they are not about the same connection, or too far apart; else *ret_off_ns is how far. */
 bool ss_fits_time(const struct ss_query *query, const struct ss_news *news, int64_t *ret_off_ns);
-bool ss_fits_addresses(const struct ss_event *event, const struct ss_news *news);
+/* Both ends fit: where the proxy's handshake began and, by its duration, ended. False where it tells but one.
+ */
+bool ss_fits_both_ends(const struct ss_query *query, const struct ss_news *news);
+/* proxied: the client by its name in the PROXY protocol header, not by that on the wire. */
+bool ss_fits_addresses(const struct ss_event *event, const struct ss_news *news, bool proxied);

@@ -4,25 +4,33 @@
 /* Proxy events and judged handshakes, joined by address and time, in either order of arrival.
  *
  * Handshakes are kept in an index by client endpoint, the oldest giving way when it is full; events that find
- * nothing wait for up to hold. An event fits a handshake of its client (and of its server, where it names
- * one) by the moment that it tells of, less its host's clock offset:
+ * nothing wait for up to hold. A handshake that came with a PROXY protocol header is found by the client that
+ * the header names, too, but only where nothing fits by the names on the wire. An event fits a handshake of
+ * its client (and of its server, where it names one) by the moment that it tells of, less its host's clock
+ * offset:
  *
  *   accepted  within slack of the time between when the server's kernel could accept and the handshake's end
  *   ended     within slack of the handshake's end, or, less the duration, of the accept
  *   logged    at or after the handshake's end, by less than slack before it; lines may come hours late
  *
  * Of several that fit (the port was used again) the nearest is taken, for logged lines the latest; two that
- * are equally likely, as near as the host's clock is known, are not guessed. Until it is known, that is two
- * within slack. Once it is known, a handshake that is only within slack is taken after SS_JOIN_PATIENCE_NS
- * (or hold, if that is shorter), in case that the right one is yet to come. Without a client port in the
- * event, only a single candidate within slack is taken, even for logged lines.
+ * are equally likely, as near as the host's clock is known, are not guessed; one that the event's duration
+ * leads to both ends of goes before one of which it does not. Until the clock is known, that is two within
+ * slack. Once it is known, a handshake that is only within slack is taken after SS_JOIN_PATIENCE_NS
+ * (or hold, if that is shorter), in case that the right one is yet to come, and not if it has a report of its
+ * own. Without a client port in the event, only a single candidate within slack is taken, even for logged
+ * lines.
  *
- * Each host's clock offset (proxy minus tap) is the median of its last SS_JOIN_SAMPLES samples. A sample is
- * an accept or end time whose ip:port had one single handshake in the whole index, however far apart, and
- * each handshake gives one at most (later lines of a connection tell of later requests). It is applied from
- * SS_JOIN_LEARNED samples on whose median absolute deviation is within a quarter of slack: so a host that is
- * minutes off is learned too, its events being outside_slack until then. When most of the last
- * SS_JOIN_LEARNED agree on another offset, the clock was set: the rest is forgotten.
+ * Each host's clock offset (proxy minus tap) is learned from its last SS_JOIN_SAMPLES samples. A sample is an
+ * event whose ip:port had one single handshake in the whole index, however far apart, and each handshake
+ * gives one at most (later lines of a connection tell of later requests). The offset is the median of accept
+ * and end times; of a host that logs neither, the lower eighth of its lines' times, which are late or prompt,
+ * never early. It is applied from SS_JOIN_LEARNED samples on that agree within a quarter of slack (their
+ * median absolute deviation, or the lower quarter of lines): so a host that is minutes off is learned too,
+ * its events being outside_slack until then, and one whose samples disagree is not trusted. When most of the
+ * last SS_JOIN_LEARNED agree on an offset that is more than a quarter of slack away, and no busy proxy
+ * explains that by accepting late, the clock was set: that is counted, and the rest is forgotten. A clock
+ * that drifts takes the median, and the spread, along.
  *
  * Pure bookkeeping: time is an argument, nothing is asked of the system, nothing grows; walks of a chain
  * are bounded, whatever ports clients choose.
@@ -78,25 +86,37 @@ struct ss_join_host {
     char name[SS_HOST_MAX];
     uint64_t joined;
     int64_t offset_ns; /* proxy minus tap; 0 until learned */
-    int64_t spread_ns; /* median absolute deviation */
+    int64_t spread_ns; /* how well the samples agree */
     unsigned samples;
+    bool learned;          /* the offset is in use */
+    uint64_t steps;        /* how often the clock was set */
+    int64_t stepped_ns;    /* by how much, the last time, */
+    int64_t stepped_at_ns; /* and when that was noticed, by the tap's clock */
 };
 
 struct ss_join_counters {
     uint64_t events, matched, waiting;
     uint64_t unmatched[SS_UNMATCHED_COUNT];
     uint64_t flows, flows_evicted; /* held now; given up for newer ones */
+    int64_t late_max_ns;           /* the longest that an event came after its handshake's end */
     uint64_t walks_cut;            /* chains longer than SS_JOIN_WALK */
     uint64_t hosts_refused; /* joined events of hosts beyond SS_JOIN_HOSTS, whose offset is not learned */
 };
 
 struct ss_join;
 
-/* Room for flows_max handshakes and waiting_max events. 0, -EINVAL (none or too many) or -ENOMEM. */
-int ss_join_create(size_t flows_max, size_t waiting_max, struct ss_join **ret_join);
+/* Room for flows_max handshakes and waiting_max events; seed: unpredictable where addresses are hostile. 0,
+ * -EINVAL (none or too many) or -ENOMEM. */
+int ss_join_create(size_t flows_max, size_t waiting_max, uint64_t seed, struct ss_join **ret_join);
 void ss_join_free(struct ss_join *join);
 /* slack and hold of a journal, 2 s and 30 s until told; sources from SS_JOIN_SOURCES on keep these. */
 void ss_join_set_source(struct ss_join *join, unsigned source, int64_t slack_ns, int64_t hold_ns);
+
+/* Packets are seen from then on, by the tap's clock: an event that finds nothing and tells of an earlier
+ * moment is BEFORE_START. 0, as it is until told: they always were. */
+void ss_join_set_start(struct ss_join *join, int64_t start_ns);
+/* Whether the event tells of such a moment, as far as its host's clock is known. */
+bool ss_join_is_before_start(struct ss_join *join, const struct ss_event *event);
 
 enum ss_join_result { SS_JOIN_MATCHED, SS_JOIN_WAITING, SS_JOIN_UNMATCHED };
 
@@ -125,5 +145,7 @@ void ss_join_overwritten(struct ss_join *join, struct ss_join_flow *flow);
 const struct ss_join_counters *ss_join_counters(const struct ss_join *join);
 /* Copies up to max hosts, in order of appearance, and returns how many there are. */
 size_t ss_join_hosts(const struct ss_join *join, struct ss_join_host *ret_hosts, size_t max);
+/* When the oldest handshake of the index began; 0: there is none. */
+int64_t ss_join_oldest(const struct ss_join *join);
 /* 0 until learned. */
 int64_t ss_join_offset(const struct ss_join *join, const char *host);

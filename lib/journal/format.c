@@ -12,12 +12,16 @@
 
 struct extractor {
     enum ss_extractor_kind kind;
+    enum ss_line_time time;
     struct ss_regex *regex;
+    const char *needs;
     struct ss_wanted wanted[SS_WANTED_MAX + 1]; /* up to where == NULL */
 };
 
 struct ss_format {
     int64_t min_duration_ns;
+    enum ss_entry_time entry_time;
+    bool is_preset;
     size_t extractor_count;
     struct extractor extractors[SS_EXTRACTORS_MAX];
     const char *fields[SS_WANTED_MAX + 2];
@@ -29,9 +33,25 @@ const char *ss_format_result_name(enum ss_format_result result)
     static const char *const NAMES[SS_FORMAT_RESULT_COUNT] = {
         [SS_FORMAT_EVENT] = "event",         [SS_FORMAT_NO_MATCH] = "no_match",
         [SS_FORMAT_NO_CLIENT] = "no_client", [SS_FORMAT_BAD_NUMBER] = "bad_number",
-        [SS_FORMAT_SHORT] = "short",
+        [SS_FORMAT_SHORT] = "short",         [SS_FORMAT_NO_DURATION] = "no_duration",
+        [SS_FORMAT_GIVEN_UP] = "given_up",
     };
     return NAMES[result];
+}
+
+/* What the configuration says goes before what the preset does. */
+static enum ss_line_time line_time(enum ss_entry_time configured, enum ss_line_time of_row)
+{
+    switch (configured) {
+    case SS_ENTRY_TIME_ACCEPTED:
+        return SS_LINE_ACCEPTED;
+    case SS_ENTRY_TIME_ENDED:
+        return SS_LINE_ENDED;
+    case SS_ENTRY_TIME_LOGGED:
+        return SS_LINE_LOGGED;
+    default:
+        return of_row;
+    }
 }
 
 static int add_extractor(struct ss_format *format, const struct ss_extractor_row *row, unsigned key_count,
@@ -39,6 +59,8 @@ static int add_extractor(struct ss_format *format, const struct ss_extractor_row
 {
     struct extractor *extractor = &format->extractors[format->extractor_count++];
     extractor->kind = row->kind;
+    extractor->time = line_time(format->entry_time, row->time);
+    extractor->needs = row->needs;
     for (size_t i = 0; row->wanted != NULL && row->wanted[i].where != NULL && i < SS_WANTED_MAX; i++)
         extractor->wanted[i] = row->wanted[i];
     if (row->kind == SS_EXTRACT_REGEX)
@@ -58,7 +80,7 @@ static int add_preset(struct ss_format *format, enum ss_journal_format name, cha
 
 static int add_regex(struct ss_format *format, const char *pattern, char *ret_why, size_t why_bytes)
 {
-    const struct ss_extractor_row row = {SS_EXTRACT_REGEX, pattern, NULL};
+    const struct ss_extractor_row row = {.kind = SS_EXTRACT_REGEX, .regex = pattern};
     if (pattern != NULL)
         return add_extractor(format, &row, SS_KEY_COUNT, ret_why, why_bytes);
     snprintf(ret_why, why_bytes, "the format has no regular expression");
@@ -109,7 +131,7 @@ static int add_places(struct ss_format *format, enum ss_extractor_kind kind,
         snprintf(ret_why, why_bytes, "the format says neither where client nor where client_ip is");
         return -EINVAL;
     }
-    const struct ss_extractor_row row = {kind, NULL, wanted};
+    const struct ss_extractor_row row = {.kind = kind, .wanted = wanted};
     return add_extractor(format, &row, SS_KEY_COUNT, ret_why, why_bytes);
 }
 
@@ -149,6 +171,8 @@ int ss_format_create(const struct ss_config_journal *config, struct ss_format **
     if (format == NULL)
         return -ENOMEM;
     format->min_duration_ns = config->min_duration_ns;
+    format->entry_time = config->entry_time;
+    format->is_preset = config->format < SS_FORMAT_REGEX;
     int error = add_extractors(format, config, ret_why, why_bytes);
     if (error != 0) {
         ss_format_free(format);
@@ -183,37 +207,36 @@ static struct ss_text find_field(const struct ss_entry *entry, const char *name)
     return (struct ss_text){NULL, 0};
 }
 
-static bool take_fields(const struct extractor *extractor, const struct ss_entry *entry,
-                        struct ss_taken *taken)
+static enum ss_take take_fields(const struct extractor *extractor, const struct ss_entry *entry,
+                                struct ss_taken *taken)
 {
-    bool any = false;
+    enum ss_take result = SS_TAKE_NOTHING;
     for (const struct ss_wanted *wanted = extractor->wanted; wanted->where != NULL; wanted++) {
         struct ss_text value = find_field(entry, wanted->where);
         if (value.at == NULL)
             continue;
         const char *name = ss_taken_key_name(wanted->key);
         ss_taken_add(taken, wanted->key, (struct ss_text){name, strlen(name)}, value);
-        any = true;
+        result = SS_TAKE_DONE;
     }
-    return any;
+    return result;
 }
 
-static bool take(const struct extractor *extractor, const struct ss_entry *entry, struct ss_taken *taken,
-                 struct ss_json **ret_json)
+static enum ss_take take(const struct extractor *extractor, const struct ss_entry *entry,
+                         struct ss_taken *taken, struct ss_json **ret_json)
 {
     if (extractor->kind == SS_EXTRACT_FIELDS)
         return take_fields(extractor, entry, taken);
     struct ss_text message = find_field(entry, "MESSAGE");
     if (message.at == NULL)
-        return false;
+        return SS_TAKE_NOTHING;
     switch (extractor->kind) {
     case SS_EXTRACT_KEY_VALUES:
-        return ss_key_values_take(message, taken);
+        return ss_key_values_take(message, taken) ? SS_TAKE_DONE : SS_TAKE_NOTHING;
     case SS_EXTRACT_REGEX:
         return ss_regex_take(extractor->regex, message, taken);
     default:
-        *ret_json = ss_json_take(message, extractor->wanted, taken);
-        return *ret_json != NULL;
+        return ss_json_take(message, extractor->needs, extractor->wanted, taken, ret_json);
     }
 }
 
@@ -221,16 +244,23 @@ enum ss_format_result ss_format_apply(struct ss_format *format, const struct ss_
                                       struct ss_event *ret_event)
 {
     struct ss_taken taken;
+    enum ss_format_result result = SS_FORMAT_NO_MATCH;
     for (size_t i = 0; i < format->extractor_count; i++) {
         struct ss_json *json = NULL;
         ss_taken_init(&taken);
-        if (!take(&format->extractors[i], entry, &taken, &json))
+        taken.time = format->extractors[i].time;
+        enum ss_take took = take(&format->extractors[i], entry, &taken, &json);
+        if (took == SS_TAKE_GIVEN_UP)
+            result = SS_FORMAT_GIVEN_UP;
+        if (took != SS_TAKE_DONE)
             continue;
-        enum ss_format_result result =
-            ss_taken_judge(&taken, format->min_duration_ns, entry->realtime_ns, ret_event);
-        if (json != NULL)
-            ss_json_free(json);
-        return result;
+        /* A service writes many other lines with some of these fields. */
+        bool ours = !format->is_preset || ss_taken_has_client(&taken);
+        if (ours)
+            result = ss_taken_judge(&taken, format->min_duration_ns, entry->realtime_ns, ret_event);
+        ss_json_free(json);
+        if (ours)
+            return result;
     }
-    return SS_FORMAT_NO_MATCH;
+    return result;
 }

@@ -27,10 +27,12 @@ struct ss_entry {
 
 enum ss_format_result {
     SS_FORMAT_EVENT,
-    SS_FORMAT_NO_MATCH,   /* the text is not of this form */
-    SS_FORMAT_NO_CLIENT,  /* no client address or it does not parse */
-    SS_FORMAT_BAD_NUMBER, /* a port or duration out of range */
-    SS_FORMAT_SHORT,      /* lasted less than min_duration */
+    SS_FORMAT_NO_MATCH,    /* the text is not of this form */
+    SS_FORMAT_NO_CLIENT,   /* no client address or it does not parse */
+    SS_FORMAT_BAD_NUMBER,  /* a port, duration or time out of range */
+    SS_FORMAT_SHORT,       /* lasted less than min_duration */
+    SS_FORMAT_NO_DURATION, /* there is a min_duration, and the text does not say how long it lasted */
+    SS_FORMAT_GIVEN_UP,    /* too long, nested too deeply, or a regular expression backtracked too much */
     SS_FORMAT_RESULT_COUNT
 };
 

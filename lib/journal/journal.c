@@ -20,6 +20,7 @@
 
 #define HOSTS_MAX       256
 #define HOST_NAME_MAX   255
+#define HOST_PREFIX     (sizeof("_HOSTNAME=") - 1)
 #define DATA_MAX        (256u << 10) /* of one field: longer log lines are cut */
 #define TEXT_BYTES      (512u << 10) /* of all of an entry's fields that the format wants */
 #define ROUND_ENTRIES   512          /* work of ss_journal_next until it returns 0 */
@@ -46,11 +47,13 @@ struct host {
     char *name;
     sd_journal *handle; /* NULL: to be opened */
     char *cursor;       /* the last position that was taken over from the handle; NULL: none */
+    char *marked;       /* the cursor at the last mark, for the cursor file; NULL: none */
     int64_t retry_ns;   /* when to try again to open it */
     bool moved;         /* the handle was moved since cursor was taken */
     bool at_entry;      /* the handle stands on an entry that was not read yet */
     bool watched;       /* its inotify works */
     bool stale;         /* files came or went that it does not know of */
+    bool absent;        /* nothing of it is left in the directory */
 };
 
 struct ss_journal {
@@ -72,7 +75,9 @@ struct ss_journal {
     struct ss_cursors saved; /* as loaded */
     int64_t since_ns;        /* new hosts are read from here on */
     bool opened;
-    bool unsaved;
+    bool unmarked;     /* a cursor moved since the last mark */
+    bool unsaved;      /* a marked one is not in the file yet */
+    int64_t marked_ns; /* when that was */
 
     int epoll_fd, more_fd; /* more_fd keeps epoll_fd readable when a round was cut short */
     bool in_round;
@@ -165,7 +170,7 @@ static void keep_cursor(struct ss_journal *journal, struct host *host)
     free(host->cursor);
     host->cursor = cursor;
     host->moved = false;
-    journal->unsaved = true;
+    journal->unmarked = true;
 }
 
 static void close_host(struct ss_journal *journal, struct host *host)
@@ -256,14 +261,41 @@ static bool is_host_name(const char *name, size_t length)
     return length > 0 && length <= HOST_NAME_MAX && !(length == 1 && name[0] == WHOLE_FILE[0]);
 }
 
-static bool knows_host(const struct ss_journal *journal, const char *name, size_t length)
+static struct host *find_host(struct ss_journal *journal, const char *name, size_t length)
 {
     for (size_t i = 0; i < journal->host_count; i++)
         if (strlen(journal->hosts[i].name) == length && memcmp(journal->hosts[i].name, name, length) == 0)
-            return true;
-    return false;
+            return &journal->hosts[i];
+    return NULL;
 }
 
+static void free_host(struct host *host)
+{
+    free(host->cursor);
+    free(host->marked);
+    free(host->name);
+}
+
+/* Where the hosts of a fleet come and go under ever new names, one that went gives its place to one that
+ * came. NULL: all of them are there. */
+static struct host *take_place(struct ss_journal *journal)
+{
+    if (journal->host_count < HOSTS_MAX) {
+        journal->counters.hosts = (unsigned)++journal->host_count;
+        return &journal->hosts[journal->host_count - 1];
+    }
+    for (size_t i = 0; i < HOSTS_MAX; i++) {
+        struct host *host = &journal->hosts[i];
+        if (!host->absent)
+            continue;
+        sd_journal_close(host->handle);
+        free_host(host);
+        return host;
+    }
+    return NULL;
+}
+
+/* 0, -ENOSPC: there is no place for it, or -ENOMEM. */
 static int add_host(struct ss_journal *journal, const char *name, size_t length)
 {
     const char *cursor;
@@ -273,13 +305,18 @@ static int add_host(struct ss_journal *journal, const char *name, size_t length)
     cursor = journal->from_start ? NULL : ss_cursors_find(&journal->saved, host.name);
     if (cursor != NULL) {
         host.cursor = strdup(cursor);
-        if (host.cursor == NULL) {
-            free(host.name);
+        host.marked = strdup(cursor);
+        if (host.cursor == NULL || host.marked == NULL) {
+            free_host(&host);
             return -ENOMEM;
         }
     }
-    journal->hosts[journal->host_count++] = host;
-    journal->counters.hosts = (unsigned)journal->host_count;
+    struct host *place = take_place(journal);
+    if (place == NULL) {
+        free_host(&host);
+        return -ENOSPC;
+    }
+    *place = host;
     return 0;
 }
 
@@ -288,26 +325,45 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct host *)a)->name, ((const struct host *)b)->name);
 }
 
+/* Which of the known hosts are still in the directory. */
+static int find_absent(struct ss_journal *journal)
+{
+    const void *data;
+    size_t bytes;
+    int error = sd_journal_query_unique(journal->watch, "_HOSTNAME");
+    for (size_t i = 0; i < journal->host_count && error >= 0; i++)
+        journal->hosts[i].absent = true;
+    if (error < 0)
+        return error;
+    SD_JOURNAL_FOREACH_UNIQUE(journal->watch, data, bytes)
+    {
+        struct host *host = bytes < HOST_PREFIX
+                                ? NULL
+                                : find_host(journal, (const char *)data + HOST_PREFIX, bytes - HOST_PREFIX);
+        if (host != NULL)
+            host->absent = false;
+    }
+    return 0;
+}
+
 /* New hosts go to the end, sorted, so that reading files gives the same order each time. */
 static int find_hosts(struct ss_journal *journal)
 {
     const void *data;
     size_t bytes, known = journal->host_count, refused = 0;
-    const size_t prefix = strlen("_HOSTNAME=");
-    int error = sd_journal_query_unique(journal->watch, "_HOSTNAME");
+    int error = find_absent(journal);
     if (error < 0)
         return error;
     SD_JOURNAL_FOREACH_UNIQUE(journal->watch, data, bytes)
     {
-        const char *name = (const char *)data + prefix;
-        if (bytes < prefix || knows_host(journal, name, bytes - prefix))
+        const char *name = (const char *)data + HOST_PREFIX;
+        if (bytes < HOST_PREFIX || find_host(journal, name, bytes - HOST_PREFIX) != NULL)
             continue;
-        if (journal->host_count == HOSTS_MAX || !is_host_name(name, bytes - prefix))
-            refused++;
-        else
-            error = add_host(journal, name, bytes - prefix);
-        if (error < 0)
+        error =
+            is_host_name(name, bytes - HOST_PREFIX) ? add_host(journal, name, bytes - HOST_PREFIX) : -ENOSPC;
+        if (error < 0 && error != -ENOSPC)
             return error;
+        refused += error == -ENOSPC;
     }
     qsort(journal->hosts + known, journal->host_count - known, sizeof(journal->hosts[0]), by_name);
     if (refused > journal->refused_hosts)
@@ -502,6 +558,15 @@ static size_t read_fields(struct ss_journal *journal, sd_journal *handle)
     return count;
 }
 
+static void read_cursor(sd_journal *handle, char ret_cursor[SS_CURSOR_MAX])
+{
+    char *cursor = NULL;
+    ret_cursor[0] = '\0';
+    if (sd_journal_get_cursor(handle, &cursor) >= 0 && strlen(cursor) < SS_CURSOR_MAX)
+        memcpy(ret_cursor, cursor, strlen(cursor) + 1);
+    free(cursor);
+}
+
 static bool read_event(struct ss_journal *journal, const struct host *host, struct ss_event *ret_event)
 {
     struct ss_entry entry = {.fields = journal->fields};
@@ -524,6 +589,8 @@ static bool read_event(struct ss_journal *journal, const struct host *host, stru
         name.length = 0;
     ss_taken_copy(ret_event->host, sizeof(ret_event->host), name);
     ret_event->source = journal->source;
+    ret_event->epoch = 0;
+    read_cursor(host->handle, ret_event->cursor);
     return true;
 }
 
@@ -631,31 +698,54 @@ size_t ss_journal_files(const struct ss_journal *journal)
 }
 
 /* A host whose journal has gone is still in the file: it may come back. */
-static size_t list_cursors(const struct ss_journal *journal, struct ss_cursor *ret_list)
+static size_t list_cursors(struct ss_journal *journal, struct ss_cursor *ret_list)
 {
     size_t count = 0;
     for (size_t i = 0; i < journal->host_count; i++)
-        if (journal->hosts[i].cursor != NULL)
-            ret_list[count++] = (struct ss_cursor){journal->hosts[i].name, journal->hosts[i].cursor};
+        if (journal->hosts[i].marked != NULL)
+            ret_list[count++] = (struct ss_cursor){journal->hosts[i].name, journal->hosts[i].marked};
     for (size_t i = 0; i < journal->saved.count && count < 2 * HOSTS_MAX; i++) {
         const struct ss_cursor *old = &journal->saved.list[i];
-        if (!knows_host(journal, old->host, strlen(old->host)))
+        if (find_host(journal, old->host, strlen(old->host)) == NULL)
             ret_list[count++] = *old;
     }
     return count;
 }
 
+/* Without memory for it, a host stays at the mark it had. */
+static void mark_host(struct ss_journal *journal, struct host *host)
+{
+    keep_cursor(journal, host);
+    char *marked = host->cursor != NULL ? strdup(host->cursor) : NULL;
+    if (marked == NULL)
+        return;
+    free(host->marked);
+    host->marked = marked;
+}
+
+void ss_journal_mark(struct ss_journal *journal)
+{
+    for (size_t i = 0; i < journal->host_count; i++)
+        mark_host(journal, &journal->hosts[i]);
+    journal->marked_ns = clock_ns(CLOCK_REALTIME);
+    journal->unsaved |= journal->unmarked;
+    journal->unmarked = false;
+}
+
 int ss_journal_save(struct ss_journal *journal)
 {
     struct ss_cursor list[2 * HOSTS_MAX];
-    for (size_t i = 0; i < journal->host_count; i++)
-        keep_cursor(journal, &journal->hosts[i]);
     if (journal->cursor_file == NULL || !journal->unsaved)
         return 0;
-    const struct ss_cursors cursors = {clock_ns(CLOCK_REALTIME), list, list_cursors(journal, list)};
+    const struct ss_cursors cursors = {journal->marked_ns, list, list_cursors(journal, list)};
     int error = ss_cursors_save(journal->cursor_file, &cursors);
     journal->unsaved = error != 0;
     return error;
+}
+
+int64_t ss_journal_saved_ns(const struct ss_journal *journal)
+{
+    return journal->saved.saved_ns;
 }
 
 void ss_journal_close(struct ss_journal *journal)
@@ -664,8 +754,7 @@ void ss_journal_close(struct ss_journal *journal)
         return;
     for (size_t i = 0; i < journal->host_count; i++) {
         sd_journal_close(journal->hosts[i].handle);
-        free(journal->hosts[i].cursor);
-        free(journal->hosts[i].name);
+        free_host(&journal->hosts[i]);
     }
     sd_journal_close(journal->watch);
     ss_cursors_free(&journal->saved);
@@ -827,6 +916,7 @@ int ss_journal_open(const struct ss_config_journal *config, unsigned source, boo
         return error;
     }
     journal->opened = true;
+    journal->unmarked = true; /* a first position counts: what comes after it must not be lost */
     journal->next_look_ns = clock_ns(CLOCK_MONOTONIC) + LOOK_EVERY_NS;
     *ret_journal = journal;
     return 0;

@@ -5,8 +5,10 @@
  *
  * A directory may hold journals of several hosts whose entries arrive late and out of order: libsystemd skips
  * what sorts before the position it has reached, so each host has a handle of its own with a _HOSTNAME=
- * match; new hosts are found while following. The position of every host is kept in the cursor file, written
- * after the events were handled (at least once: joining and storing are idempotent).
+ * match; new hosts are found while following, and take the places of those that went. The position of every
+ * host is kept in the cursor file: it is marked when no event is under way to the caller, and written once
+ * the caller says that all events given before the mark were handled. So nothing is lost, and what comes
+ * twice has the same cursor.
  *
  * Non-blocking: an fd to poll, and bounded work a call. One thread. A directory that cannot be read is an
  * error, never an empty journal.
@@ -42,9 +44,13 @@ int ss_journal_fd(const struct ss_journal *journal);
  * readable); negative errno. */
 int ss_journal_next(struct ss_journal *journal, struct ss_event *ret_event);
 
-/* The events given so far were handled: write the cursors (hidden file, synced, renamed) if they moved. 0 or
- * a negative errno. */
+/* Remembers how far each host was read. */
+void ss_journal_mark(struct ss_journal *journal);
+/* All events given before the mark were handled: write the cursors (hidden file, synced, renamed) if they
+ * moved. 0 or a negative errno. */
 int ss_journal_save(struct ss_journal *journal);
+/* When the cursor file that it was opened with was written; 0: there was none. */
+int64_t ss_journal_saved_ns(const struct ss_journal *journal);
 
 const struct ss_journal_counters *ss_journal_counters(const struct ss_journal *journal);
 

@@ -8,6 +8,11 @@
 
 #define TOKEN_MAX 256 /* a member's name in a pointer */
 
+/* Bounds what a hostile line costs: jansson's memory and its recursion. journald cuts lines at 48 KiB, and
+ * proxies nest their fields a few levels deep. */
+#define BYTES_MAX (64u << 10)
+#define DEPTH_MAX 32
+
 bool ss_json_pointer_valid(const char *pointer)
 {
     if (pointer[0] != '\0' && pointer[0] != '/')
@@ -85,22 +90,60 @@ static void take(const json_t *value, unsigned key, struct ss_taken *taken)
     ss_taken_add(taken, key, (struct ss_text){name, strlen(name)}, text);
 }
 
-struct ss_json *ss_json_take(struct ss_text message, const struct ss_wanted *wanted, struct ss_taken *taken)
+static bool nests_too_deeply(struct ss_text message)
+{
+    bool in_string = false;
+    int depth = 0;
+    for (size_t i = 0; i < message.length && depth <= DEPTH_MAX; i++) {
+        char c = message.at[i];
+        if (c == '"')
+            in_string = !in_string;
+        else if (in_string)
+            i += c == '\\';
+        else
+            depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+    }
+    return depth > DEPTH_MAX;
+}
+
+/* Most of what is no JSON shows at its first byte. */
+static bool looks_like_json(struct ss_text message)
+{
+    size_t i = 0;
+    while (i < message.length && (message.at[i] == ' ' || message.at[i] == '\t'))
+        i++;
+    return i < message.length && (message.at[i] == '{' || message.at[i] == '[');
+}
+
+static enum ss_take parse(struct ss_text message, json_t **ret_root)
 {
     json_error_t error;
-    json_t *root = json_loadb(message.at, message.length, 0, &error);
-    if (root == NULL)
-        return NULL;
+    if (!looks_like_json(message))
+        return SS_TAKE_NOTHING;
+    if (message.length > BYTES_MAX || nests_too_deeply(message))
+        return SS_TAKE_GIVEN_UP;
+    *ret_root = json_loadb(message.at, message.length, 0, &error);
+    return *ret_root != NULL ? SS_TAKE_DONE : SS_TAKE_NOTHING;
+}
+
+enum ss_take ss_json_take(struct ss_text message, const char *needs, const struct ss_wanted *wanted,
+                          struct ss_taken *taken, struct ss_json **ret_json)
+{
+    json_t *root;
+    enum ss_take parsed = parse(message, &root);
+    if (parsed != SS_TAKE_DONE)
+        return parsed;
     bool any = false;
-    for (; wanted->where != NULL; wanted++) {
+    for (; wanted->where != NULL && (needs == NULL || resolve(root, needs) != NULL); wanted++) {
         take(resolve(root, wanted->where), wanted->key, taken);
         any |= taken->values[wanted->key].at != NULL;
     }
     if (!any) {
         json_decref(root);
-        return NULL;
+        return SS_TAKE_NOTHING;
     }
-    return (struct ss_json *)root;
+    *ret_json = (struct ss_json *)root;
+    return SS_TAKE_DONE;
 }
 
 void ss_json_free(struct ss_json *json)

@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Lines are short and come from elsewhere: a pattern that backtracks more than this is given up on, and
- * the entry counts as one that does not match. */
-#define MATCH_LIMIT    100000
+/* Bounds what a hostile line costs. PCRE2's limit holds for each place of the line that a match may begin at,
+ * so that a pattern without an anchor takes time by the square of the line's length: some tens of
+ * milliseconds for one as long as this, minutes for the longest that journald keeps. */
+#define LINE_MAX_BYTES (8u << 10)
+#define MATCH_LIMIT    20000
 #define HEAP_LIMIT_KIB 4096
+#define STACK_BYTES    (1u << 20) /* of compiled patterns: 32 KiB, the default, is not enough for such lines */
 #define GROUPS_MAX     64
 
 struct group {
@@ -24,6 +27,7 @@ struct ss_regex {
     pcre2_code *code;
     pcre2_match_data *match;
     pcre2_match_context *limits;
+    pcre2_jit_stack *stack;
     unsigned group_count;
     struct group groups[GROUPS_MAX];
 };
@@ -91,6 +95,7 @@ int ss_regex_create(const char *pattern, unsigned key_count, struct ss_regex **r
     if (error == 0) {
         regex->match = pcre2_match_data_create_from_pattern(regex->code, NULL);
         regex->limits = pcre2_match_context_create(NULL);
+        regex->stack = pcre2_jit_stack_create(32u << 10, STACK_BYTES, NULL);
         if (regex->match == NULL || regex->limits == NULL)
             error = -ENOMEM;
     }
@@ -100,6 +105,7 @@ int ss_regex_create(const char *pattern, unsigned key_count, struct ss_regex **r
     }
     pcre2_set_match_limit(regex->limits, MATCH_LIMIT);
     pcre2_set_heap_limit(regex->limits, HEAP_LIMIT_KIB);
+    pcre2_jit_stack_assign(regex->limits, NULL, regex->stack); /* NULL where there is no JIT */
     *ret_regex = regex;
     return 0;
 }
@@ -109,17 +115,20 @@ void ss_regex_free(struct ss_regex *regex)
     if (regex == NULL)
         return;
     pcre2_match_context_free(regex->limits);
+    pcre2_jit_stack_free(regex->stack);
     pcre2_match_data_free(regex->match);
     pcre2_code_free(regex->code);
     free(regex);
 }
 
-bool ss_regex_take(const struct ss_regex *regex, struct ss_text message, struct ss_taken *taken)
+enum ss_take ss_regex_take(const struct ss_regex *regex, struct ss_text message, struct ss_taken *taken)
 {
+    if (message.length > LINE_MAX_BYTES)
+        return SS_TAKE_GIVEN_UP;
     int matched =
         pcre2_match(regex->code, (PCRE2_SPTR)message.at, message.length, 0, 0, regex->match, regex->limits);
     if (matched < 0)
-        return false;
+        return matched == PCRE2_ERROR_NOMATCH ? SS_TAKE_NOTHING : SS_TAKE_GIVEN_UP;
     const PCRE2_SIZE *offsets = pcre2_get_ovector_pointer(regex->match);
     for (unsigned i = 0; i < regex->group_count; i++) {
         const struct group *group = &regex->groups[i];
@@ -128,5 +137,5 @@ bool ss_regex_take(const struct ss_regex *regex, struct ss_text message, struct 
         if ((int)group->number < matched && from != PCRE2_UNSET && from <= to)
             ss_taken_add(taken, group->key, group->name, (struct ss_text){message.at + from, to - from});
     }
-    return true;
+    return SS_TAKE_DONE;
 }

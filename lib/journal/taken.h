@@ -4,14 +4,14 @@
 /* Inside lib/journal: what was taken out of one entry as text, before it is judged.
  *
  * Extractors (key=value lines, regular expressions, JSON, journal fields) fill a struct ss_taken, and
- * ss_taken_judge alone knows what an address, a duration or a date must look like. The texts point into the
- * entry, which must live until then.
+ * ss_taken_judge alone (with judge.h) knows what an address, a duration or a date must look like. The texts
+ * point into the entry, which must live until then.
  */
 
 #include "journal/format.h"
 
 #define SS_EXTRACTORS_MAX 6
-#define SS_WANTED_MAX     24
+#define SS_WANTED_MAX     48
 
 struct ss_text {
     const char *at; /* NULL: not there; else not zero-terminated */
@@ -20,18 +20,24 @@ struct ss_text {
 
 /* Goes on where enum ss_journal_key ends, with what only the presets take. */
 enum ss_taken_key {
-    SS_TAKEN_SERVER = SS_KEY_COUNT, /* ip:port */
-    SS_TAKEN_HEADER_CLIENT,         /* ip:port of the PROXY header: used if there is no address of the wire */
-    SS_TAKEN_ACCEPT_S,              /* accept time, seconds since 1970 with any number of decimals */
-    SS_TAKEN_ACCEPT_US,             /* the same in microseconds */
-    SS_TAKEN_ACCEPT_DATE,           /* 22/Nov/2026:23:28:15.593, in the proxy's time zone */
-    SS_TAKEN_REQUEST_DATE,          /* likewise, when a request began */
-    SS_TAKEN_TOTAL_MS,              /* from that date until the line was written */
+    SS_TAKEN_ACCEPT_DATE = SS_KEY_COUNT, /* 22/Nov/2026:23:28:15.593, in the proxy's time zone */
+    SS_TAKEN_REQUEST_DATE,               /* likewise, when a request began */
+    SS_TAKEN_TOTAL_MS,                   /* from that date until the line was written */
+    SS_TAKEN_AGE_S,                      /* from the accept until the line was written */
     SS_TAKEN_COUNT,
     SS_TAKEN_OTHER = SS_TAKEN_COUNT /* nothing is made of it, but it is kept for the record */
 };
 
+/* What the time of an entry tells if there is none in its text. */
+enum ss_line_time {
+    SS_LINE_LOGGED,
+    SS_LINE_ACCEPTED,
+    SS_LINE_ENDED,    /* unless the handshake failed */
+    SS_LINE_MEASURED, /* the handshake ended, if the line says how long it took */
+};
+
 struct ss_taken {
+    enum ss_line_time time;
     struct ss_text values[SS_TAKEN_COUNT];
     char numbers[SS_TAKEN_COUNT][32]; /* text of values that were numbers (JSON) */
     size_t fields_used;
@@ -68,24 +74,29 @@ enum ss_extractor_kind { SS_EXTRACT_KEY_VALUES, SS_EXTRACT_REGEX, SS_EXTRACT_JSO
 struct ss_extractor_row {
     enum ss_extractor_kind kind;
     const char *regex;
-    const struct ss_wanted
-        *wanted; /* up to where == NULL; several rows may name one key, then the first that is there counts */
+    /* Up to where == NULL; several may name one key, then the first that is there counts. */
+    const struct ss_wanted *wanted;
+    const char *needs; /* JSON: what must be there for it to be such a line; NULL: nothing */
+    enum ss_line_time time;
 };
 
 /* A preset's rows; they are tried in order until one is of the entry's form. */
 const struct ss_extractor_row *ss_preset_rows(enum ss_journal_format format, size_t *ret_count);
 
-/* Each returns whether the text is of its form. */
+/* Whether a text is of an extractor's form. */
+enum ss_take { SS_TAKE_NOTHING, SS_TAKE_DONE, SS_TAKE_GIVEN_UP };
+
 bool ss_key_values_take(struct ss_text message, struct ss_taken *taken);
 
 struct ss_regex;
 int ss_regex_create(const char *pattern, unsigned key_count, struct ss_regex **ret_regex, char *ret_why,
                     size_t why_bytes);
 void ss_regex_free(struct ss_regex *regex);
-bool ss_regex_take(const struct ss_regex *regex, struct ss_text message, struct ss_taken *taken);
+enum ss_take ss_regex_take(const struct ss_regex *regex, struct ss_text message, struct ss_taken *taken);
 
 /* Parsed JSON that the taken texts point into; free it when they were judged. */
 struct ss_json;
 bool ss_json_pointer_valid(const char *pointer);
-struct ss_json *ss_json_take(struct ss_text message, const struct ss_wanted *wanted, struct ss_taken *taken);
+enum ss_take ss_json_take(struct ss_text message, const char *needs, const struct ss_wanted *wanted,
+                          struct ss_taken *taken, struct ss_json **ret_json);
 void ss_json_free(struct ss_json *json);

@@ -83,16 +83,20 @@ int64_t ss_sender_clock_tick(const struct ss_sender_clock *clock)
     return is_shown(clock, FINE_NS) && is_possible(clock, FINE_NS) ? FINE_NS : 0;
 }
 
-/* The sample of the segment that arrived then: at that time, or just before in the same burst. */
+/* The sample of the segment that arrived then: at that time, or just before in the same burst. Of several
+ * that were read at once the first, which was under way for longest. */
 static bool find(const struct ss_sender_clock *clock, int64_t time_ns, unsigned *ret_sample)
 {
-    for (unsigned i = clock->count; i-- > 0;) {
-        if (clock->time_ns[i] > time_ns)
-            continue;
-        *ret_sample = i;
-        return time_ns - clock->time_ns[i] < BURST_NS;
-    }
-    return false;
+    unsigned i = clock->count;
+
+    while (i > 0 && clock->time_ns[i - 1] > time_ns)
+        i--;
+    if (i == 0 || time_ns - clock->time_ns[i - 1] >= BURST_NS)
+        return false;
+    for (i--; i > 0 && clock->time_ns[i - 1] == clock->time_ns[i];)
+        i--;
+    *ret_sample = i;
+    return true;
 }
 
 bool ss_sender_clock_between(const struct ss_sender_clock *clock, int64_t tick_ns, int64_t from_ns,

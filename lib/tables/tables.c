@@ -61,6 +61,12 @@ static const struct {
 #undef X
 };
 
+static const struct row UNWRITTEN[] = {
+#define X(name, json, about, advice) {json, about},
+#include "tables/unwritten.def"
+#undef X
+};
+
 static const struct row VERDICTS[] = {
 #define X(name, json, about) {json, about},
 #include "tables/verdicts.def"
@@ -182,6 +188,16 @@ const char *ss_outcome_name(enum ss_outcome outcome)
 const char *ss_outcome_about(enum ss_outcome outcome)
 {
     return about_of(OUTCOMES, SS_OUTCOME_COUNT, outcome);
+}
+
+const char *ss_unwritten_name(enum ss_unwritten reason)
+{
+    return name_of(UNWRITTEN, SS_UNWRITTEN_COUNT, reason);
+}
+
+const char *ss_unwritten_about(enum ss_unwritten reason)
+{
+    return about_of(UNWRITTEN, SS_UNWRITTEN_COUNT, reason);
 }
 
 const char *ss_confidence_name(enum ss_confidence confidence)

@@ -58,6 +58,14 @@ enum ss_outcome {
 };
 #undef X
 
+#define X(name, ...) SS_UNWRITTEN_##name,
+enum ss_unwritten {
+#include "tables/unwritten.def"
+    SS_UNWRITTEN_COUNT,
+    SS_UNWRITTEN_NOT = SS_UNWRITTEN_COUNT, /* it was written */
+};
+#undef X
+
 enum ss_confidence { SS_CONFIDENCE_LOW, SS_CONFIDENCE_MEDIUM, SS_CONFIDENCE_HIGH, SS_CONFIDENCE_COUNT };
 
 /* Where the mirror is: beside the server, beside the client, or unknown. */
@@ -84,6 +92,8 @@ const char *ss_verdict_name(enum ss_verdict verdict);
 const char *ss_verdict_about(enum ss_verdict verdict);
 const char *ss_outcome_name(enum ss_outcome outcome);
 const char *ss_outcome_about(enum ss_outcome outcome);
+const char *ss_unwritten_name(enum ss_unwritten reason);
+const char *ss_unwritten_about(enum ss_unwritten reason);
 const char *ss_confidence_name(enum ss_confidence confidence);
 const char *ss_tap_name(enum ss_tap tap);
 const char *ss_clock_source_name(enum ss_clock_source source);

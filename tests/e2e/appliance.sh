@@ -143,7 +143,7 @@ appliance_config()
          lcores: {control: 0, rx: [1], analyzers: [1]}, idle: "relax",
          history: {handshakes: {memory: "96MiB", per_flow: "32KiB"}, recent: {memory: "32MiB"}},
          flows: {max: 50000}, tls: {ports: [443, 8443]},
-         export: {directory: $directory, journal: false, rate: 1000}}
+         export: {directory: $directory, journal: false, rate: 1000000}}
         + $change | del(.. | nulls)' --args "${lcores[@]}" >"$LAB_DIR/$1"
 }
 

@@ -430,7 +430,7 @@ cause_mirror_loses_some_of_slow_client()
     clients --stall-at finished --stall-ms $STALL
 }
 
-cause mirror-loses-some-of-slow-server 'none|tap|server' middle server
+cause mirror-loses-some-of-slow-server 'none|tap|server|server_path' middle server
 cause_mirror_loses_some_of_slow_server()
 {
     slow_server server-hello

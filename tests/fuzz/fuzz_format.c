@@ -14,6 +14,7 @@
 
 static char pattern[] =
     "(?<client>\\S+) (?<server_ip>\\S+) (?<server_port>\\d+) (?<duration>\\S+) (?<rest>.*)";
+static char times[] = "(?<client>\\S+) (?<proxied_client>\\S+) (?<accepted>\\S*) (?<ended>\\S*) (?<error>.*)";
 static char client[] = "/a", client_port[] = "/b/0", duration[] = "/c~1d", sni[] = "/e/f";
 static char field_client[] = "MESSAGE";
 
@@ -31,6 +32,7 @@ static const struct ss_config_journal CONFIGS[] = {
                   [SS_KEY_DURATION_S] = duration,
                   [SS_KEY_SNI] = sni}},
     {.format = SS_FORMAT_FIELDS, .pointers = {[SS_KEY_CLIENT] = field_client}},
+    {.format = SS_FORMAT_REGEX, .entry_time = SS_ENTRY_TIME_ENDED, .regex = times},
 };
 
 #define CONFIG_COUNT (sizeof(CONFIGS) / sizeof(CONFIGS[0]))
@@ -64,13 +66,14 @@ static void check_fields(const struct ss_event *event)
 
 static void check_event(const struct ss_event *event, int64_t min_duration_ns, int64_t logged_ns)
 {
-    static const struct ss_ip ZERO;
-    require(event->duration_ns >= -1 && event->duration_ns <= 24 * 3600 * SS_NS_PER_S);
+    require(event->duration_ns != 0 && event->duration_ns >= -1);
+    require(event->duration_ns <= 24 * 3600 * SS_NS_PER_S);
     require(event->duration_ns < 0 || event->duration_ns >= min_duration_ns);
     require(event->logged_ns == logged_ns);
-    require(event->moment == SS_EVENT_ACCEPTED || event->moment == SS_EVENT_LOGGED);
-    require(event->time_resolution_ns > 0 && event->time_resolution_ns <= SS_NS_PER_S);
-    require(!event->has_server || (event->server.port != 0 && !ss_ip_equal(&event->server.ip, &ZERO)));
+    require(event->moment <= SS_EVENT_LOGGED);
+    require(event->moment != SS_EVENT_ENDED || !event->failed);
+    require(event->time_resolution_ns > 0 && event->time_resolution_ns <= 2 * SS_NS_PER_S);
+    require(!event->has_server || event->server.port != 0);
     check_text(event->sni, sizeof(event->sni));
     check_fields(event);
 }

@@ -52,6 +52,12 @@ static const struct row unmatched[] = {
 #undef X
 };
 
+static const struct row unwritten[] = {
+#define X(id, name, about, advice) {name, about},
+#include "tables/unwritten.def"
+#undef X
+};
+
 static const struct {
     const char *name;
     const struct row *rows;
@@ -62,7 +68,7 @@ static const struct {
 #name, name, sizeof(name) / sizeof(name[0])                                                          \
     }
     TABLE(marks),    TABLE(phases),   TABLE(shares),    TABLE(evidence),
-    TABLE(verdicts), TABLE(outcomes), TABLE(unmatched),
+    TABLE(verdicts), TABLE(outcomes), TABLE(unmatched), TABLE(unwritten),
 #undef TABLE
 };
 

@@ -1058,6 +1058,12 @@ static void a_proxy_protocol_header_in_any_pieces_gives_its_addresses_and_no_mar
             if (rows[i].client != NULL) {
                 assert_string_equal(ss_endpoint_format(&finding->proxied_client, text), rows[i].client);
                 assert_string_equal(ss_endpoint_format(&finding->proxied_server, text), rows[i].server);
+                const struct ss_news *news = &played->news[0]; /* the join finds it by them, too */
+                assert_true(news->has_proxied);
+                assert_memory_equal(&news->proxied_client, &finding->proxied_client,
+                                    sizeof(struct ss_endpoint));
+                assert_memory_equal(&news->proxied_server, &finding->proxied_server,
+                                    sizeof(struct ss_endpoint));
             }
             close_player(played);
             free_tape(tape);
@@ -2961,6 +2967,38 @@ static void gauges_say_how_full_everything_is(void **state)
     free_tape(tape);
 }
 
+/* A finding of a handshake that took long is written when it was judged: as old as that. */
+static void the_oldest_packet_never_becomes_older(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection slow = connection_of(9), quick;
+    struct ss_analyzer_config config = plain_config();
+    int64_t oldest_ns = 0;
+
+    config.handshakes_bytes = 64 << 10;
+    slow.ip[SS_CLIENT] = "192.0.2.8";
+    open_tcp(tape, &slow, 0);
+    for (unsigned i = 0; i < 100; i++) {
+        quick = connection_of((uint16_t)(1000 + i));
+        put_tls13(tape, &quick, 100000 + i * 60000);
+        if (i == 50)
+            send_as(tape, &slow, SS_CLIENT, 155000 + i * 60000,
+                    (struct send){.flags = SS_TCP_RST, .offset = AUTO, .acked = AUTO});
+    }
+    struct played *played = open_player(config);
+    for (unsigned i = 0; i < tape->count; i++) {
+        struct ss_analyzer_gauges gauges;
+        feed(played, tape, i, i + 1, 1);
+        ss_analyzer_gauges(played->analyzer, &gauges);
+        assert_true(gauges.handshakes_oldest_ns >= oldest_ns);
+        oldest_ns = gauges.handshakes_oldest_ns;
+    }
+    assert_true(oldest_ns > EPOCH_NS + 5 * SS_NS_PER_S);
+    close_player(played);
+    free_tape(tape);
+}
+
 static void new_limits_hold_from_then_on(void **state)
 {
     (void)state;
@@ -3302,6 +3340,7 @@ int main(void)
         cmocka_unit_test(the_finding_that_was_overwritten_cannot_be_exported),
         cmocka_unit_test(an_older_finding_of_a_connection_leads_to_its_own_packets),
         cmocka_unit_test(gauges_say_how_full_everything_is),
+        cmocka_unit_test(the_oldest_packet_never_becomes_older),
         cmocka_unit_test(new_limits_hold_from_then_on),
         cmocka_unit_test(a_handshake_in_fragments_has_the_marks_of_the_whole_packets),
         cmocka_unit_test(the_history_has_every_fragment_as_it_came),

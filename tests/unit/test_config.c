@@ -34,17 +34,22 @@ static const char FULL[] =
     "  \"server_finish\": \"13ms\"}, \"unfinished\": \"1m\"},"
     " \"journal\": [{\"directory\": \"/j/1\", \"matches\": [\"_COMM=a\", \"PRIORITY=6\"], \"format\": "
     "\"envoy\","
-    "  \"min_duration\": \"5ms\", \"slack\": \"3s\", \"hold\": \"4s\", \"cursor_file\": \"/c/1\"},"
+    "  \"entry_time\": \"ended\", \"min_duration\": \"5ms\", \"slack\": \"3s\", \"hold\": \"4s\", "
+    "\"cursor_file\": \"/c/1\"},"
     "  {\"directory\": \"/j/2\", \"format\": {\"regex\": \"^(?<client_ip>\\\\S+) [(?<x>] "
-    "(?P<duration>\\\\S+)\"}},"
+    "(?P<duration>\\\\S+) (?<pool>.*)\"}},"
     "  {\"directory\": \"/j/3\", \"format\": {\"json\": {\"client\": \"/a\", \"client_ip\": \"/b\","
     "   \"client_port\": \"/c\", \"server_ip\": \"/d\", \"server_port\": \"/e\", \"duration\": \"/f\","
     "   \"duration_s\": \"/g\", \"duration_ms\": \"/h\", \"duration_us\": \"/i\", \"duration_ns\": "
     "\"/j/~0~1\","
+    "   \"proxied_client\": \"/l\", \"proxied_client_ip\": \"/m\", \"proxied_client_port\": \"/n\","
+    "   \"server\": \"/o\", \"accepted\": \"/p\", \"ended\": \"/q\", \"logged\": \"/r\", \"error\": \"/s\","
     "   \"sni\": \"/k\"}}},"
     "  {\"directory\": \"/j/4\", \"format\": {\"fields\": {\"client\": \"A\", \"client_ip\": \"B\","
     "   \"client_port\": \"C\", \"server_ip\": \"D\", \"server_port\": \"E\", \"duration\": \"F\","
     "   \"duration_s\": \"G\", \"duration_ms\": \"H\", \"duration_us\": \"I\", \"duration_ns\": \"_J2\","
+    "   \"proxied_client\": \"L\", \"proxied_client_ip\": \"M\", \"proxied_client_port\": \"N\","
+    "   \"server\": \"O\", \"accepted\": \"P\", \"ended\": \"Q\", \"logged\": \"R\", \"error\": \"S\","
     "   \"sni\": \"K\"}}}],"
     " \"origins\": [{\"file\": \"/o/1\", \"format\": \"aws\"}],"
     " \"export\": {\"directory\": \"/x\", \"quota\": \"1.5GiB\", \"rate\": 7, \"payload\": \"headers\","
@@ -149,13 +154,15 @@ static void check_full_journals(const struct ss_config_journal *journals)
     assert_string_equal(journals[0].matches[1], "PRIORITY=6");
     assert_null(journals[0].matches[2]);
     assert_int_equal(journals[0].format, SS_FORMAT_ENVOY);
+    assert_int_equal(journals[0].entry_time, SS_ENTRY_TIME_ENDED);
     assert_int_equal(journals[0].min_duration_ns, 5 * SS_NS_PER_MS);
     assert_int_equal(journals[0].slack_ns, 3 * SS_NS_PER_S);
     assert_int_equal(journals[0].hold_ns, 4 * SS_NS_PER_S);
     assert_string_equal(journals[0].cursor_file, "/c/1");
     assert_int_equal(journals[1].format, SS_FORMAT_REGEX);
-    assert_string_equal(journals[1].regex, "^(?<client_ip>\\S+) [(?<x>] (?P<duration>\\S+)");
+    assert_string_equal(journals[1].regex, "^(?<client_ip>\\S+) [(?<x>] (?P<duration>\\S+) (?<pool>.*)");
     assert_null(journals[1].matches[0]);
+    assert_int_equal(journals[1].entry_time, SS_ENTRY_TIME_OF_FORMAT);
     assert_int_equal(journals[1].min_duration_ns, 0);
     assert_int_equal(journals[1].slack_ns, 2 * SS_NS_PER_S);
     assert_int_equal(journals[1].hold_ns, 30 * SS_NS_PER_S);
@@ -163,6 +170,7 @@ static void check_full_journals(const struct ss_config_journal *journals)
     assert_int_equal(journals[2].format, SS_FORMAT_JSON);
     assert_string_equal(journals[2].pointers[SS_KEY_CLIENT], "/a");
     assert_string_equal(journals[2].pointers[SS_KEY_DURATION_NS], "/j/~0~1");
+    assert_string_equal(journals[2].pointers[SS_KEY_ERROR], "/s");
     assert_string_equal(journals[2].pointers[SS_KEY_SNI], "/k");
     assert_int_equal(journals[3].format, SS_FORMAT_FIELDS);
     assert_string_equal(journals[3].pointers[SS_KEY_CLIENT_IP], "B");
@@ -480,6 +488,10 @@ static void what_contradicts_is_refused_alone_and_with_its_place(void **state)
          "t: journal.format: names no client (wanted: client or client_ip)"},
         {"journal",
          "{\"directory\": \"/j\", \"format\": {\"regex\": \"(?'client'.*)\"}, \"min_duration\": \"1ms\"}",
+         "t: journal.min_duration: the format takes no duration out of an event (wanted: \"0\", or a "
+         "duration in "
+         "format)"},
+        {"journal", "{\"directory\": \"/j\", \"format\": \"caddy\", \"min_duration\": \"1ms\"}",
          "t: journal.min_duration: the format takes no duration out of an event (wanted: \"0\", or a "
          "duration in "
          "format)"},

@@ -514,6 +514,7 @@ static void a_segment_that_its_sender_sent_earlier_was_on_the_path(void **state)
                       {.ms = 26, .side = C, .from = HELLO, .to = HELLO, .acked = FLIGHT},
                       {.ms = 328, .side = C, .from = HELLO, .to = ANSWER, .acked = FLIGHT, .sent = 28},
                       {.ms = 328, .side = C, .from = HELLO, .to = ANSWER, .acked = FLIGHT, .sent = 244},
+                      {.ms = 328, .side = C, .from = ANSWER, .to = ANSWER, .acked = FLIGHT, .sent = 327},
                       {.ms = 330, .side = S, .from = FLIGHT, .to = FLIGHT, .acked = ANSWER, .echo = 28}},
          .evidence = {{SS_EVIDENCE_LATE_FROM_CLIENT, 28, 328}, {SS_EVIDENCE_SPURIOUS_TO_SERVER, 328, 330}},
          .largest = SS_SHARE_CLIENT_PATH},

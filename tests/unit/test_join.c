@@ -28,7 +28,7 @@ struct bench {
 static struct bench bench_of(size_t flows, size_t waiting)
 {
     struct bench bench = {.reason = SS_UNMATCHED_COUNT};
-    assert_int_equal(ss_join_create(flows, waiting, &bench.join), 0);
+    assert_int_equal(ss_join_create(flows, waiting, 0, &bench.join), 0);
     ss_join_set_source(bench.join, 0, SLACK, HOLD);
     return bench;
 }
@@ -598,13 +598,427 @@ static void none_is_joined_to_a_wrong_handshake(void **state)
     end(&bench);
 }
 
+/* A handshake through a load balancer, which names the client in a PROXY protocol header. */
+static struct ss_join_flow *add_proxied(struct bench *bench, const char *wire, const char *client, int64_t ms)
+{
+    struct ss_news flow = news(wire, ms);
+    flow.has_proxied = true;
+    flow.proxied_client = endpoint(client);
+    flow.proxied_server = endpoint("203.0.113.1:443");
+    return ss_join_add_flow(bench->join, &flow, 3);
+}
+
+#define LB "10.0.0.1:4444"
+
+static void an_event_finds_its_handshake_by_the_client_of_the_proxy_header(void **state)
+{
+    (void)state;
+    const struct {
+        const char *client, *server; /* NULL: not logged */
+        enum ss_join_result result;
+    } rows[] = {
+        {A, NULL, SS_JOIN_MATCHED},
+        {LB, NULL, SS_JOIN_MATCHED},
+        {"192.0.2.7", NULL, SS_JOIN_MATCHED},
+        {A, "203.0.113.1:443", SS_JOIN_MATCHED},  /* both as the header has them */
+        {A, "198.51.100.1:443", SS_JOIN_MATCHED}, /* %ci with fc_dst */
+        {LB, "203.0.113.1:443", SS_JOIN_MATCHED}, /* fc_src with %fi */
+        {A, "0.0.0.0:443", SS_JOIN_MATCHED},
+        {A, "203.0.113.2:443", SS_JOIN_WAITING},
+        {A, "203.0.113.1:444", SS_JOIN_WAITING},
+        {"192.0.2.7:4444", NULL, SS_JOIN_WAITING}, /* half of each is neither */
+        {"10.0.0.1:51234", NULL, SS_JOIN_WAITING},
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench bench = bench_of(8, 8);
+        struct ss_join_flow *flow = add_proxied(&bench, LB, A, 1000);
+        struct ss_event added = event(rows[i].client, SS_EVENT_ACCEPTED, 1000);
+        added.has_server = rows[i].server != NULL;
+        if (added.has_server)
+            added.server = endpoint(rows[i].server);
+        enum ss_join_result result = add(&bench, &added);
+        if (result != rows[i].result)
+            fail_msg("row %u: %d instead of %d", i, result, rows[i].result);
+        if (result == SS_JOIN_MATCHED)
+            assert_ptr_equal(bench.flow, flow);
+        end(&bench);
+    }
+}
+
+static void an_event_waits_for_a_handshake_with_a_proxy_header_too(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(8, 8);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1000), SS_JOIN_WAITING);
+    assert_int_equal(add_event(&bench, "192.0.2.7", SS_EVENT_ACCEPTED, 1000), SS_JOIN_WAITING);
+    assert_int_equal(add_event(&bench, LB, SS_EVENT_ACCEPTED, 1000), SS_JOIN_WAITING);
+    struct ss_join_flow *flow = add_proxied(&bench, LB, A, 1000);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(ss_join_take_waiting(bench.join, flow, &bench.event));
+    assert_false(ss_join_take_waiting(bench.join, flow, &bench.event));
+    end(&bench);
+}
+
+static void the_wires_client_is_preferred_to_the_headers(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(8, 8);
+    struct ss_join_flow *direct = add_flow(&bench, A, 1000);
+    struct ss_join_flow *proxied = add_proxied(&bench, LB, A, 1000);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1000), SS_JOIN_MATCHED);
+    assert_ptr_equal(bench.flow, direct);
+    assert_int_equal(add_event(&bench, LB, SS_EVENT_ACCEPTED, 1000), SS_JOIN_MATCHED);
+    assert_ptr_equal(bench.flow, proxied);
+    /* Where the wire has that client at another time only, the header's is it. */
+    proxied = add_proxied(&bench, "10.0.0.1:5555", A, 90000);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 90000), SS_JOIN_MATCHED);
+    assert_ptr_equal(bench.flow, proxied);
+    end(&bench);
+}
+
+static void two_proxy_headers_that_fit_alike_are_not_guessed(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(64, 8);
+    teach(&bench, 0);
+    add_proxied(&bench, "10.0.0.1:1", A, 1000);
+    add_proxied(&bench, "10.0.0.2:2", A, 1004);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1002), SS_JOIN_UNMATCHED);
+    assert_int_equal(bench.reason, SS_UNMATCHED_AMBIGUOUS);
+    end(&bench);
+}
+
+static void a_proxy_header_that_is_seen_late_is_found_nevertheless(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(4, 8);
+    struct ss_join_flow *flow = add_flow(&bench, LB, 1000); /* judged while it was silent */
+    assert_ptr_equal(add_proxied(&bench, LB, A, 1000), flow);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1000), SS_JOIN_MATCHED);
+    for (unsigned i = 0; i < 4; i++) { /* both names go when it gives way */
+        char client[32];
+        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
+        add_flow(&bench, client, 1000);
+    }
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1000), SS_JOIN_WAITING);
+    assert_int_equal(add_event(&bench, LB, SS_EVENT_ACCEPTED, 1000), SS_JOIN_WAITING);
+    end(&bench);
+}
+
+static void clients_behind_one_address_are_told_apart_by_their_ports(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(256, 8);
+    struct ss_join_flow *flows[100];
+    for (unsigned i = 0; i < 100; i++) {
+        char client[32];
+        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
+        flows[i] = add_flow(&bench, client, i);
+    }
+    for (unsigned i = 0; i < 100; i++) {
+        char client[32];
+        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
+        assert_int_equal(add_event(&bench, client, SS_EVENT_ACCEPTED, 50), SS_JOIN_MATCHED);
+        assert_ptr_equal(bench.flow, flows[i]);
+    }
+    /* Without a port, a hundred fit. */
+    assert_int_equal(add_event(&bench, "192.0.2.1", SS_EVENT_ACCEPTED, 50), SS_JOIN_UNMATCHED);
+    assert_int_equal(bench.reason, SS_UNMATCHED_AMBIGUOUS);
+    end(&bench);
+}
+
+/* One handshake and its event, of a new client each time. */
+static enum ss_join_result step(struct bench *bench, unsigned number, enum ss_event_moment moment, int64_t ms,
+                                int64_t shift_ms)
+{
+    char client[32];
+    snprintf(client, sizeof(client), "203.0.113.77:%u", 1000 + number);
+    add_flow(bench, client, ms);
+    return add_event(bench, client, moment, ms + shift_ms);
+}
+
+static struct ss_join_host host_of(const struct bench *bench)
+{
+    struct ss_join_host host = {0};
+    assert_int_equal(ss_join_hosts(bench->join, &host, 1), 1);
+    return host;
+}
+
+static void a_step_of_a_hosts_clock_is_counted_with_its_size_and_time(void **state)
+{
+    (void)state;
+    const int64_t steps_ms[] = {-120000, -1500, -700, 700, 1500, 120000};
+    for (unsigned k = 0; k < sizeof(steps_ms) / sizeof(steps_ms[0]); k++) {
+        struct bench bench = bench_of(256, 64);
+        for (unsigned i = 0; i < 70; i++)
+            step(&bench, i, SS_EVENT_ACCEPTED, 100 * i, i % 3);
+        assert_int_equal(host_of(&bench).steps, 0);
+        for (unsigned i = 70; i < 90; i++)
+            step(&bench, i, SS_EVENT_ACCEPTED, 100 * i, steps_ms[k] + i % 3);
+        while (expire(&bench, SS_JOIN_FOREVER))
+            ;
+        struct ss_join_host host = host_of(&bench);
+        assert_int_equal(host.steps, 1);
+        assert_in_range(host.stepped_ns - steps_ms[k] * MS + 5 * MS, 0, 10 * MS);
+        assert_in_range(host.stepped_at_ns, T0 + 7000 * MS, T0 + 9100 * MS);
+        assert_in_range(host.offset_ns - steps_ms[k] * MS + 5 * MS, 0, 10 * MS);
+        end(&bench);
+    }
+}
+
+static void a_proxy_that_is_late_to_accept_has_not_set_its_clock(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(256, 64);
+    for (unsigned i = 0; i < 30; i++)
+        step(&bench, i, SS_EVENT_ACCEPTED, 100 * i, 0);
+    for (unsigned i = 30; i < 50; i++) { /* the handshake had to wait for it */
+        char client[32];
+        snprintf(client, sizeof(client), "203.0.113.77:%u", 1000 + i);
+        struct ss_news slow = news(client, 100 * i);
+        slow.end_ns += 1500 * MS;
+        ss_join_add_flow(bench.join, &slow, 0);
+        assert_int_equal(add_event(&bench, client, SS_EVENT_ACCEPTED, 100 * i + 1400), SS_JOIN_MATCHED);
+    }
+    assert_int_equal(host_of(&bench).steps, 0);
+    end(&bench);
+}
+
+static void a_clock_that_drifts_is_followed(void **state)
+{
+    (void)state;
+    /* 200 ppm: in the two hours of this test it goes from 0 to 1.44 s. */
+    struct bench bench = bench_of(1024, 64);
+    for (unsigned i = 0; i < 720; i++) {
+        int64_t ms = 10000 * (int64_t)i;
+        assert_int_equal(step(&bench, i, SS_EVENT_ACCEPTED, ms, ms / 5000), SS_JOIN_MATCHED);
+    }
+    struct ss_join_host host = host_of(&bench);
+    assert_int_equal(host.steps, 0);
+    assert_in_range(host.offset_ns, 1300 * MS, 1440 * MS);
+    assert_in_range(host.spread_ns, 1, 100 * MS);
+    end(&bench);
+}
+
+static void a_host_that_logs_only_lines_is_learned_by_the_promptest(void **state)
+{
+    (void)state;
+    const int64_t shifts_ms[] = {-120000, 90000};
+    for (unsigned k = 0; k < 2; k++) {
+        struct bench bench = bench_of(256, 64);
+        uint64_t joined = 0;
+        for (unsigned i = 0; i < 60; i++) {
+            /* Every third request takes its time, some take seconds; the handshake ends 50 ms after accept.
+             */
+            int64_t late_ms = 50 + (i % 3 == 0 ? 37 * (int64_t)i : 2);
+            joined += step(&bench, i, SS_EVENT_LOGGED, 1000 * i, shifts_ms[k] + late_ms) == SS_JOIN_MATCHED;
+            while (expire(&bench, T0 - 1000 * S))
+                joined += bench.flow != NULL;
+        }
+        assert_int_equal(joined, 60);
+        struct ss_join_host host = host_of(&bench);
+        assert_true(host.learned);
+        assert_int_equal(host.steps, 0);
+        assert_in_range(host.offset_ns - shifts_ms[k] * MS, 0, 10 * MS);
+
+        /* With it, the right one of a port that was used again before the line's own time. */
+        add_flow(&bench, A, 100000);
+        struct ss_join_flow *flow = bench.flow = add_flow(&bench, A, 130000);
+        add_flow(&bench, A, 160000);
+        assert_int_equal(add_event(&bench, A, SS_EVENT_LOGGED, 130060 + shifts_ms[k]), SS_JOIN_MATCHED);
+        assert_ptr_equal(bench.flow, flow);
+        end(&bench);
+    }
+}
+
+static void late_lines_do_not_count_where_accept_times_are_known(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(256, 64);
+    for (unsigned i = 0; i < 20; i++)
+        step(&bench, i, SS_EVENT_LOGGED, 100 * i, 60000); /* sessions of a minute */
+    assert_in_range(host_of(&bench).offset_ns, 59940 * MS, 60000 * MS);
+    for (unsigned i = 20; i < 60; i++)
+        step(&bench, i, i % 2 ? SS_EVENT_ACCEPTED : SS_EVENT_LOGGED, 100 * i, i % 2 ? 0 : 60000);
+    assert_in_range(host_of(&bench).offset_ns, 0, MS);
+    assert_int_equal(host_of(&bench).samples, 20);
+    end(&bench);
+}
+
+static void a_host_whose_samples_come_to_disagree_is_no_longer_trusted(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(256, 256);
+    for (unsigned i = 0; i < 20; i++)
+        step(&bench, i, SS_EVENT_ACCEPTED, 100 * i, 500);
+    assert_true(host_of(&bench).learned);
+    for (unsigned i = 20; i < 80; i++) {
+        step(&bench, i, SS_EVENT_ACCEPTED, 100 * i, 7000 * (int64_t)(i % 13));
+        expire(&bench, T0 + 3600 * S);
+    }
+    struct ss_join_host host = host_of(&bench);
+    assert_false(host.learned);
+    assert_int_equal(host.offset_ns, 0);
+    assert_true(host.spread_ns > SLACK / 4);
+    end(&bench);
+}
+
+static void more_hosts_than_there_is_room_for_are_joined_without_learning(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(1024, 64);
+    for (unsigned i = 0; i < SS_JOIN_HOSTS + 10; i++) {
+        char client[32];
+        snprintf(client, sizeof(client), "203.0.113.5:%u", 1000 + i);
+        add_flow(&bench, client, i);
+        struct ss_event added = event(client, SS_EVENT_ACCEPTED, i);
+        snprintf(added.host, sizeof(added.host), "edge-%u", i);
+        assert_int_equal(add(&bench, &added), SS_JOIN_MATCHED);
+    }
+    assert_int_equal(ss_join_hosts(bench.join, NULL, 0), SS_JOIN_HOSTS);
+    assert_int_equal(ss_join_counters(bench.join)->hosts_refused, 10);
+    end(&bench);
+}
+
+static void an_event_from_before_the_oldest_handshake_is_too_old(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(64, 64);
+    teach(&bench, 0);
+    assert_int_equal(ss_join_oldest(bench.join), T0 - 20 * MS);
+    /* While its own handshake may yet be judged it waits; long before that there is nothing to wait for. */
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, -20000), SS_JOIN_WAITING);
+    assert_true(expire(&bench, SS_JOIN_FOREVER));
+    assert_int_equal(bench.reason, SS_UNMATCHED_TOO_OLD);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, -40000), SS_JOIN_UNMATCHED);
+    assert_int_equal(bench.reason, SS_UNMATCHED_TOO_OLD);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1000), SS_JOIN_WAITING);
+    assert_true(expire(&bench, SS_JOIN_FOREVER));
+    assert_int_equal(bench.reason, SS_UNMATCHED_NO_FLOW);
+    end(&bench);
+
+    /* A host whose clock is not known may be minutes behind: it waits, unless it is further. */
+    bench = bench_of(64, 64);
+    add_flow(&bench, "192.0.2.7:1", 0);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, -120000), SS_JOIN_WAITING);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, -3600000), SS_JOIN_UNMATCHED);
+    assert_int_equal(bench.reason, SS_UNMATCHED_TOO_OLD);
+    end(&bench);
+}
+
+static void the_oldest_handshake_moves_on_when_the_index_is_full(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(4, 8);
+    assert_int_equal(ss_join_oldest(bench.join), 0);
+    for (unsigned i = 0; i < 6; i++)
+        step(&bench, i, SS_EVENT_ACCEPTED, 100 * i, 0);
+    assert_int_equal(ss_join_oldest(bench.join), T0 + (200 - 20) * MS);
+    end(&bench);
+}
+
+static void a_report_of_an_unseen_handshake_is_not_given_to_its_neighbour(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(64, 8);
+    teach(&bench, 0);
+    /* The mirror showed only the second use of the port, and the proxy reports both. */
+    add_flow(&bench, A, 2000);
+    struct ss_event unseen = event(A, SS_EVENT_ACCEPTED, 1000), seen = event(A, SS_EVENT_ACCEPTED, 2000);
+    unseen.duration_ns = seen.duration_ns = 50 * MS;
+    assert_int_equal(add(&bench, &unseen), SS_JOIN_WAITING);
+    assert_int_equal(add(&bench, &seen), SS_JOIN_MATCHED);
+    assert_true(expire(&bench, T0 + 10 * S));
+    assert_null(bench.flow);
+    assert_int_equal(bench.reason, SS_UNMATCHED_OUTSIDE_SLACK);
+    /* A line of a later request on the same connection has no handshake to report. */
+    struct ss_event later = event(A, SS_EVENT_ACCEPTED, 2900);
+    later.duration_ns = 0;
+    assert_int_equal(add(&bench, &later), SS_JOIN_WAITING);
+    assert_true(expire(&bench, T0 + 10 * S));
+    assert_non_null(bench.flow);
+    end(&bench);
+}
+
+/* A port that is used again at once, and a proxy that read its clock before it accepted. */
+static void of_two_uses_of_a_port_the_one_that_fits_at_both_ends_is_taken(void **state)
+{
+    (void)state;
+    const struct {
+        int64_t first[2], second[2]; /* from accept to end, in ms */
+        int64_t ms, duration_ms;     /* of the event */
+        int found;                   /* 0: none is guessed */
+    } rows[] = {
+        {{955, 965}, {979, 1289}, 966, 323, 2}, /* nearer to the first, but ends with the second */
+        {{955, 965}, {970, 1280}, 966, 314, 2}, /* as near as the clock is known */
+        {{700, 1000}, {1010, 1310}, 997, 313, 2},
+        {{700, 1000}, {1010, 1310}, 700, 300, 1},
+        {{955, 965}, {979, 1289}, 956, 9, 1},
+        {{955, 965}, {1050, 1289}, 966, 323, 0}, /* no clock is as stale: or the proxy dawdled */
+        {{955, 965}, {979, 989}, 972, 900, 0},   /* neither ends with it */
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench bench = bench_of(64, 8);
+        teach(&bench, 0);
+        struct ss_join_flow *flows[3] = {0};
+        for (unsigned k = 1; k <= 2; k++) {
+            const int64_t *span = k == 1 ? rows[i].first : rows[i].second;
+            struct ss_news flow = news(A, span[0]);
+            flow.end_ns = T0 + span[1] * MS;
+            flows[k] = ss_join_add_flow(bench.join, &flow, 0);
+        }
+        struct ss_event added = event(A, SS_EVENT_ACCEPTED, rows[i].ms);
+        added.duration_ns = rows[i].duration_ms * MS;
+        enum ss_join_result result = add(&bench, &added);
+        if ((result == SS_JOIN_MATCHED) != (rows[i].found != 0))
+            fail_msg("row %u: %d", i, result);
+        if (rows[i].found && bench.flow != flows[rows[i].found])
+            fail_msg("row %u: the other one", i);
+        if (result == SS_JOIN_WAITING)
+            assert_true(expire(&bench, SS_JOIN_FOREVER));
+        if (!rows[i].found)
+            assert_int_equal(bench.reason, SS_UNMATCHED_AMBIGUOUS);
+        end(&bench);
+    }
+}
+
+static void how_late_events_come_is_measured(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(8, 8);
+    add_flow(&bench, A, 1000);
+    struct ss_event added = event(A, SS_EVENT_ACCEPTED, 1000);
+    for (unsigned i = 0; i < 3; i++) {
+        const int64_t now_s[] = {10, 400, 20};
+        ss_join_add_event(bench.join, &added, T0 + now_s[i] * S, &bench.flow, &bench.reason);
+    }
+    assert_int_equal(ss_join_counters(bench.join)->late_max_ns, 400 * S - 1050 * MS);
+    end(&bench);
+}
+
+static void addresses_spread_over_the_buckets_by_the_seed(void **state)
+{
+    (void)state;
+    struct ss_chains one, other;
+    unsigned same = 0;
+    assert_int_equal(ss_chains_init(&one, 1024, 1), 0);
+    assert_int_equal(ss_chains_init(&other, 1024, 2), 0);
+    for (unsigned i = 0; i < 1000; i++) {
+        struct ss_ip ip = endpoint(A).ip;
+        same += ss_chains_bucket(&one, &ip, (uint16_t)i) == ss_chains_bucket(&other, &ip, (uint16_t)i);
+    }
+    assert_in_range(same, 0, 20);
+    ss_chains_fini(&one);
+    ss_chains_fini(&other);
+}
+
 static void a_room_of_nothing_is_refused(void **state)
 {
     (void)state;
     struct ss_join *join = NULL;
-    assert_int_equal(ss_join_create(0, 1, &join), -EINVAL);
-    assert_int_equal(ss_join_create(1, 0, &join), -EINVAL);
-    assert_int_equal(ss_join_create(SIZE_MAX, 1, &join), -EINVAL);
+    assert_int_equal(ss_join_create(0, 1, 0, &join), -EINVAL);
+    assert_int_equal(ss_join_create(1, 0, 0, &join), -EINVAL);
+    assert_int_equal(ss_join_create(SIZE_MAX, 1, 0, &join), -EINVAL);
     assert_null(join);
     ss_join_free(NULL);
 }
@@ -619,6 +1033,50 @@ static void every_reason_has_its_name(void **state)
     assert_string_equal(ss_unmatched_name(SS_UNMATCHED_NO_FLOW), "no_flow");
     assert_string_equal(ss_unmatched_name(SS_UNMATCHED_OVERWRITTEN), "overwritten");
     assert_null(ss_unmatched_name(SS_UNMATCHED_COUNT));
+}
+
+/* Nobody could have seen them; whoever was seen all the same is joined. */
+static void what_was_before_the_start_says_so(void **state)
+{
+    (void)state;
+    static const struct {
+        enum ss_event_moment moment;
+        int64_t ms, duration_ms;
+        enum ss_unmatched reason;
+    } ROWS[] = {
+        {SS_EVENT_ACCEPTED, 999, -1, SS_UNMATCHED_BEFORE_START},
+        {SS_EVENT_ACCEPTED, 1000, 500, SS_UNMATCHED_NO_FLOW},
+        {SS_EVENT_ENDED, 1100, -1, SS_UNMATCHED_NO_FLOW},
+        {SS_EVENT_ENDED, 1100, 101, SS_UNMATCHED_BEFORE_START},
+        {SS_EVENT_LOGGED, 1100, 101, SS_UNMATCHED_BEFORE_START},
+    };
+    for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+        struct bench bench = bench_of(10, 10);
+        ss_join_set_start(bench.join, T0 + 1000 * MS);
+        struct ss_event added = event(A, ROWS[i].moment, ROWS[i].ms);
+        added.duration_ns = ROWS[i].duration_ms >= 0 ? ROWS[i].duration_ms * MS : -1;
+        assert_int_equal(add(&bench, &added), SS_JOIN_WAITING);
+        assert_true(expire(&bench, SS_JOIN_FOREVER));
+        assert_int_equal(bench.reason, ROWS[i].reason);
+        assert_int_equal(ss_join_is_before_start(bench.join, &added),
+                         ROWS[i].reason == SS_UNMATCHED_BEFORE_START);
+        end(&bench);
+    }
+}
+
+/* More memory would not have kept what was never seen. */
+static void what_is_too_old_because_of_the_start_says_that(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(64, 64);
+    ss_join_set_start(bench.join, T0 - 30000 * MS);
+    teach(&bench, 0);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, -40000), SS_JOIN_UNMATCHED);
+    assert_int_equal(bench.reason, SS_UNMATCHED_BEFORE_START);
+    assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, -29000), SS_JOIN_WAITING);
+    assert_true(expire(&bench, SS_JOIN_FOREVER));
+    assert_int_equal(bench.reason, SS_UNMATCHED_TOO_OLD);
+    end(&bench);
 }
 
 int main(void)
@@ -645,8 +1103,29 @@ int main(void)
         cmocka_unit_test(a_clients_choice_of_ports_does_not_make_walks_long),
         cmocka_unit_test(times_at_the_ends_of_the_range_do_no_harm),
         cmocka_unit_test(none_is_joined_to_a_wrong_handshake),
+        cmocka_unit_test(an_event_finds_its_handshake_by_the_client_of_the_proxy_header),
+        cmocka_unit_test(an_event_waits_for_a_handshake_with_a_proxy_header_too),
+        cmocka_unit_test(the_wires_client_is_preferred_to_the_headers),
+        cmocka_unit_test(two_proxy_headers_that_fit_alike_are_not_guessed),
+        cmocka_unit_test(a_proxy_header_that_is_seen_late_is_found_nevertheless),
+        cmocka_unit_test(clients_behind_one_address_are_told_apart_by_their_ports),
+        cmocka_unit_test(a_step_of_a_hosts_clock_is_counted_with_its_size_and_time),
+        cmocka_unit_test(a_proxy_that_is_late_to_accept_has_not_set_its_clock),
+        cmocka_unit_test(a_clock_that_drifts_is_followed),
+        cmocka_unit_test(a_host_that_logs_only_lines_is_learned_by_the_promptest),
+        cmocka_unit_test(late_lines_do_not_count_where_accept_times_are_known),
+        cmocka_unit_test(a_host_whose_samples_come_to_disagree_is_no_longer_trusted),
+        cmocka_unit_test(more_hosts_than_there_is_room_for_are_joined_without_learning),
+        cmocka_unit_test(an_event_from_before_the_oldest_handshake_is_too_old),
+        cmocka_unit_test(the_oldest_handshake_moves_on_when_the_index_is_full),
+        cmocka_unit_test(a_report_of_an_unseen_handshake_is_not_given_to_its_neighbour),
+        cmocka_unit_test(of_two_uses_of_a_port_the_one_that_fits_at_both_ends_is_taken),
+        cmocka_unit_test(how_late_events_come_is_measured),
+        cmocka_unit_test(addresses_spread_over_the_buckets_by_the_seed),
         cmocka_unit_test(a_room_of_nothing_is_refused),
         cmocka_unit_test(every_reason_has_its_name),
+        cmocka_unit_test(what_was_before_the_start_says_so),
+        cmocka_unit_test(what_is_too_old_because_of_the_start_says_that),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

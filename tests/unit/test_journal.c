@@ -308,6 +308,12 @@ static void a_new_hosts_old_past_is_left_out(void **state)
     assert_int_equal(next_port(lab), 301);
 }
 
+static int mark_and_save(struct lab *lab)
+{
+    ss_journal_mark(lab->journal);
+    return ss_journal_save(lab->journal);
+}
+
 static void a_restart_goes_on_where_it_was_saved(void **state)
 {
     struct lab *lab = *state;
@@ -317,7 +323,7 @@ static void a_restart_goes_on_where_it_was_saved(void **state)
     open_journal(lab, false);
     feed_lines(lab, "remote-a", "a", 102, 1, 2);
     assert_int_equal(next_port(lab), 102);
-    assert_int_equal(ss_journal_save(lab->journal), 0);
+    assert_int_equal(mark_and_save(lab), 0);
     feed_lines(lab, "remote-a", "a", 103, 1, 3);
     assert_int_equal(next_port(lab), 103); /* handled, but that was not saved */
     close_journal(lab);
@@ -332,11 +338,45 @@ static void a_restart_goes_on_where_it_was_saved(void **state)
     assert_int_equal(next_port(lab), 301);
     assert_nothing_more(lab, &event);
     assert_int_equal(errors(lab), 0);
-    assert_int_equal(ss_journal_save(lab->journal), 0);
+    assert_int_equal(mark_and_save(lab), 0);
     close_journal(lab);
 
     open_journal(lab, false);
     assert_nothing_more(lab, &event);
+}
+
+/* Events that are still under way when others have been handled come again. */
+static void what_was_given_after_the_mark_comes_again(void **state)
+{
+    struct lab *lab = *state;
+    struct ss_event first, again;
+    feed_lines(lab, "remote-a", "a", 101, 1, 1);
+    open_journal(lab, false);
+    feed_lines(lab, "remote-a", "a", 102, 2, 2);
+    assert_int_equal(next_port(lab), 102);
+    ss_journal_mark(lab->journal);
+    assert_int_equal(next_event(lab, &first, 5000), 103);
+    assert_int_equal(ss_journal_save(lab->journal), 0);
+    close_journal(lab);
+
+    open_journal(lab, false);
+    assert_true(ss_journal_saved_ns(lab->journal) > 0);
+    assert_int_equal(next_event(lab, &again, 5000), 103);
+    assert_string_equal(again.cursor, first.cursor);
+    assert_non_null(strstr(first.cursor, ";b="));
+}
+
+/* Or what came between a first start and a crash would be left out. */
+static void a_first_start_has_a_position_too(void **state)
+{
+    struct lab *lab = *state;
+    feed_lines(lab, "remote-a", "a", 101, 1, 1);
+    open_journal(lab, false);
+    assert_int_equal(mark_and_save(lab), 0);
+    feed_lines(lab, "remote-a", "a", 102, 1, 2);
+    close_journal(lab);
+    open_journal(lab, false);
+    assert_int_equal(next_port(lab), 102);
 }
 
 static void nothing_is_written_when_nothing_moved(void **state)
@@ -346,10 +386,10 @@ static void nothing_is_written_when_nothing_moved(void **state)
     feed_lines(lab, "remote-a", "a", 101, 1, 1);
     open_journal(lab, true);
     assert_int_equal(next_port(lab), 101);
-    assert_int_equal(ss_journal_save(lab->journal), 0);
+    assert_int_equal(mark_and_save(lab), 0);
     assert_int_equal(stat(lab->cursor_file, &before), 0);
     assert_int_equal(next_event(lab, &(struct ss_event){.source = 0}, 0), 0);
-    assert_int_equal(ss_journal_save(lab->journal), 0);
+    assert_int_equal(mark_and_save(lab), 0);
     assert_int_equal(stat(lab->cursor_file, &after), 0);
     assert_int_equal(before.st_ino, after.st_ino);
     assert_int_equal(before.st_mode & 0777, 0640 & ~umask(umask(0)));
@@ -363,7 +403,7 @@ static void a_cursor_whose_entry_vanished_goes_on_with_what_is_left(void **state
     open_journal(lab, true);
     assert_int_equal(next_port(lab), 101);
     assert_int_equal(next_port(lab), 102);
-    assert_int_equal(ss_journal_save(lab->journal), 0);
+    assert_int_equal(mark_and_save(lab), 0);
     close_journal(lab);
 
     char path[200];
@@ -415,7 +455,7 @@ static void a_cursor_file_that_is_none_is_counted_and_replaced(void **state)
         open_journal(lab, false);
         assert_int_equal(next_event(lab, &event, 0), 0);
         assert_int_equal(errors(lab), 1);
-        assert_int_equal(ss_journal_save(lab->journal), 0);
+        assert_int_equal(mark_and_save(lab), 0);
         close_journal(lab);
         open_journal(lab, false);
         assert_int_equal(errors(lab), 0);
@@ -433,10 +473,10 @@ static void a_cursor_file_that_cannot_be_written_is_an_error_until_it_can(void *
     feed_lines(lab, "remote-a", "a", 101, 1, 1);
     open_journal(lab, true);
     assert_int_equal(next_port(lab), 101);
-    assert_int_equal(ss_journal_save(lab->journal), -ENOENT);
+    assert_int_equal(mark_and_save(lab), -ENOENT);
     snprintf(path, sizeof(path), "%s/later", lab->directory);
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(ss_journal_save(lab->journal), 0);
+    assert_int_equal(mark_and_save(lab), 0);
     assert_int_not_equal(access(hidden, F_OK), 0);
 }
 
@@ -579,6 +619,71 @@ static void a_directory_that_vanishes_is_counted_and_read_again_when_it_is_back(
     assert_int_equal(next_port(lab), 201);
 }
 
+/* As journald's vacuum does it, whoever reads them just then. */
+static void files_may_be_deleted_while_they_are_read(void **state)
+{
+    struct lab *lab = *state;
+    char path[200];
+    snprintf(path, sizeof(path), "%s/remote-a.journal", lab->directory);
+    open_journal(lab, false);
+    feed_lines(lab, "remote-a", "a", 1001, 600, 0);
+    assert_int_equal(next_port(lab), 1001);
+    assert_int_equal(unlink(path), 0);
+    feed_lines(lab, "remote-a", "a", 2001, 2, 700);
+    uint16_t last = 1001, port;
+    while ((port = next_port(lab)) < 2001) {
+        assert_int_equal(port, last + 1);
+        last = port;
+    }
+    assert_int_equal(port, 2001);
+    assert_int_equal(next_port(lab), 2002);
+    check_counters(lab);
+}
+
+static void feed_hosts(const struct lab *lab, const char *file, char first, unsigned count, int64_t at_s)
+{
+    FILE *feed = feed_start(lab, file);
+    for (unsigned i = 0; i < count; i++) {
+        char name[16], more[128];
+        snprintf(name, sizeof(name), "%c%03u", first, i);
+        snprintf(more, sizeof(more), "SYSLOG_IDENTIFIER=haproxy\nMESSAGE=hs src=192.0.2.1:%u Th=5\n", 1 + i);
+        feed_entry(feed, lab, name, at_s, more);
+    }
+    feed_stop(feed);
+}
+
+static void more_hosts_than_there_is_room_for_are_counted(void **state)
+{
+    struct lab *lab = *state;
+    struct ss_event event;
+    unsigned events = 0;
+    feed_hosts(lab, "all", 'h', 260, 1);
+    open_journal(lab, true);
+    while (next_event(lab, &event, 0) != 0)
+        events++;
+    assert_int_equal(events, 256);
+    assert_int_equal(ss_journal_counters(lab->journal)->hosts, 256);
+    assert_int_equal(errors(lab), 4);
+}
+
+static void a_host_that_went_gives_its_place_to_one_that_came(void **state)
+{
+    struct lab *lab = *state;
+    char path[200];
+    feed_hosts(lab, "old", 'h', 256, 1);
+    open_journal(lab, false);
+    snprintf(path, sizeof(path), "%s/old.journal", lab->directory);
+    assert_int_equal(unlink(path), 0);
+    feed_lines(lab, "new", "new", 501, 2, 2);
+    assert_int_equal(next_port(lab), 501);
+    assert_int_equal(next_port(lab), 502);
+    assert_int_equal(ss_journal_counters(lab->journal)->hosts, 256);
+    /* and one that comes back takes the place of another */
+    feed_lines(lab, "back", "h000", 601, 1, 3);
+    assert_int_equal(next_port(lab), 601);
+    assert_int_equal(errors(lab), 0);
+}
+
 static void the_work_of_a_call_is_bounded(void **state)
 {
     struct lab *lab = *state;
@@ -702,6 +807,8 @@ int main(void)
         lab_test(a_host_that_appears_while_following_is_read_from_its_beginning),
         lab_test(a_new_hosts_old_past_is_left_out),
         lab_test(a_restart_goes_on_where_it_was_saved),
+        lab_test(what_was_given_after_the_mark_comes_again),
+        lab_test(a_first_start_has_a_position_too),
         lab_test(nothing_is_written_when_nothing_moved),
         lab_test(a_cursor_whose_entry_vanished_goes_on_with_what_is_left),
         lab_test(a_damaged_cursor_is_counted_and_nothing_is_left_out),
@@ -713,6 +820,9 @@ int main(void)
         lab_test(one_file_can_be_read_even_without_host_names),
         lab_test(files_may_be_rotated_away),
         lab_test(a_directory_that_vanishes_is_counted_and_read_again_when_it_is_back),
+        lab_test(files_may_be_deleted_while_they_are_read),
+        lab_test(more_hosts_than_there_is_room_for_are_counted),
+        lab_test(a_host_that_went_gives_its_place_to_one_that_came),
         lab_test(the_work_of_a_call_is_bounded),
         lab_test(no_host_is_kept_waiting_by_another),
         lab_test(a_journal_that_cannot_be_opened_says_why),

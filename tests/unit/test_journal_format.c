@@ -33,6 +33,8 @@ struct row {
     enum ss_event_moment moment;
     int64_t time_ns; /* 0: LOGGED */
     int64_t resolution_ns;
+    bool failed;
+    const char *proxied; /* NULL: has_proxied is false */
 };
 
 static struct ss_format *create(const struct ss_config_journal *config)
@@ -76,6 +78,10 @@ static void check_event(const struct row *row, const struct ss_event *event)
     assert_int_equal(event->time_ns, row->time_ns != 0 ? row->time_ns : LOGGED);
     assert_int_equal(event->time_resolution_ns, row->resolution_ns != 0 ? row->resolution_ns : US);
     assert_int_equal(event->logged_ns, LOGGED);
+    assert_int_equal(event->failed, row->failed);
+    assert_int_equal(event->has_proxied, row->proxied != NULL);
+    if (row->proxied != NULL)
+        assert_string_equal(ss_endpoint_format(&event->proxied_client, text), row->proxied);
 }
 
 static void check_rows(struct ss_format *format, const struct row *rows, size_t count)
@@ -108,6 +114,10 @@ static const char *field_of(const struct ss_event *event, const char *key)
 }
 
 #define ACCEPTED(text_ms) SS_EVENT_ACCEPTED, (text_ms)*MS, MS
+#define LOGGED_THEN       SS_EVENT_LOGGED, 0, 0
+#define FINE              false, NULL
+#define FAILED            true, NULL
+#define REFUSED           NULL, NULL, 0, 0, 0, 0, false, NULL
 
 /* Lines that HAProxy 2.6 wrote with the log-format of docs/proxies.md, and variants of it. */
 static void haproxy_lines_of_keys_and_values_are_events(void **state)
@@ -117,40 +127,42 @@ static void haproxy_lines_of_keys_and_values_are_events(void **state)
         {"hs client_ip=127.0.0.1 client_port=41844 server_ip=127.0.0.1 server_port=7443 Th=3 "
          "accept=1795418318.224 "
          "Ti=1 Tt=4 fe=rec~ sslv=TLSv1.3 resumed=0 sni=-",
-         SS_FORMAT_EVENT, "127.0.0.1:41844", "127.0.0.1:7443", 3 * MS, ACCEPTED(1795418318224)},
+         SS_FORMAT_EVENT, "127.0.0.1:41844", "127.0.0.1:7443", 3 * MS, ACCEPTED(1795418318224), FINE},
         {"hs client_ip=::1 client_port=50396 server_ip=::1 server_port=7443 Th=523 accept=1795418318.238",
-         SS_FORMAT_EVENT, "[::1]:50396", "[::1]:7443", 523 * MS, ACCEPTED(1795418318238)},
+         SS_FORMAT_EVENT, "[::1]:50396", "[::1]:7443", 523 * MS, ACCEPTED(1795418318238), FINE},
         {"hs fe=fe_http~ cip=10.99.0.2 cport=46740 fip=10.99.0.1 fport=8443 Th=1 Ti=1 TR=0 Tq=2 Tt=2 "
          "sslv=TLSv1.3 "
          "acc=1795390095.593 ts=LR-- rtt=49 resumed=0",
-         SS_FORMAT_EVENT, "10.99.0.2:46740", "10.99.0.1:8443", MS, ACCEPTED(1795390095593)},
+         SS_FORMAT_EVENT, "10.99.0.2:46740", "10.99.0.1:8443", MS, ACCEPTED(1795390095593), FINE},
         {"slowhs src=127.0.0.1:56510 dst=127.0.0.1:18443 cli=192.0.2.9:5555 acc_us=1795390095593123 "
          "th_ms=900 "
          "ti_ms=2 rtt_us=40 rtx=0",
          SS_FORMAT_EVENT, "127.0.0.1:56510", "127.0.0.1:18443", 900 * MS, SS_EVENT_ACCEPTED,
-         1795390095593123 * US, US},
+         1795390095593123 * US, US, false, "192.0.2.9:5555"},
         {"slowhs th_ms=900 acc_us=1795390095593123 dst=2001:db8::1:443 src=2001:db8::2:50000",
          SS_FORMAT_EVENT, "[2001:db8::2]:50000", "[2001:db8::1]:443", 900 * MS, SS_EVENT_ACCEPTED,
-         1795390095593123 * US, US},
+         1795390095593123 * US, US, FINE},
         {"hs cli=192.0.2.9:5555 Th=12", SS_FORMAT_EVENT, "192.0.2.9:5555", NULL, 12 * MS, SS_EVENT_LOGGED, 0,
-         0},
+         0, false, "192.0.2.9:5555"},
         {"hs src=- cli=192.0.2.9:5555 Th=12", SS_FORMAT_EVENT, "192.0.2.9:5555", NULL, 12 * MS,
-         SS_EVENT_LOGGED, 0, 0},
+         SS_EVENT_LOGGED, 0, 0, false, "192.0.2.9:5555"},
         {"hs client_ip=10.99.0.2 client_port=46740 duration=301ms accept=1795390095", SS_FORMAT_EVENT,
-         "10.99.0.2:46740", NULL, 301 * MS, SS_EVENT_ACCEPTED, 1795390095 * SS_NS_PER_S, SS_NS_PER_S},
+         "10.99.0.2:46740", NULL, 301 * MS, SS_EVENT_ACCEPTED, 1795390095 * SS_NS_PER_S, SS_NS_PER_S, false,
+         NULL},
         {"hs client_ip=::ffff:10.99.0.2 client_port=46740 duration_us=1500", SS_FORMAT_EVENT,
-         "10.99.0.2:46740", NULL, 1500 * US, SS_EVENT_LOGGED, 0, 0},
+         "10.99.0.2:46740", NULL, 1500 * US, LOGGED_THEN, FINE},
         {"  hs   client_ip=10.99.0.2\tclient_port=\"46740\"   Th=1  ", SS_FORMAT_EVENT, "10.99.0.2:46740",
-         NULL, MS, SS_EVENT_LOGGED, 0, 0},
+         NULL, MS, LOGGED_THEN, FINE},
         /* the first of a key counts: what follows may come from the client */
         {"hs src=10.99.0.2:1 Th=1 sni=a.example src=10.99.0.3:2 Th=9999", SS_FORMAT_EVENT, "10.99.0.2:1",
-         NULL, MS, SS_EVENT_LOGGED, 0, 0},
-        {"hs src=10.99.0.2:1 why=\"said \\\" Th=9999\" Th=7", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, 7 * MS,
-         SS_EVENT_LOGGED, 0, 0},
-        /* the listening address is no server */
-        {"hs src=10.99.0.2:1 dst=0.0.0.0:443", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, -1, SS_EVENT_LOGGED, 0,
-         0},
-        {"hs client_ip=10.99.0.2 Th=5", SS_FORMAT_EVENT, "10.99.0.2", NULL, 5 * MS, SS_EVENT_LOGGED, 0, 0},
+         NULL, MS, LOGGED_THEN, FINE},
+        {"hs src=10.99.0.2:1 note=\"said \\\" Th=9999\" Th=7", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, 7 * MS,
+         LOGGED_THEN, FINE},
+        /* a listening address tells the port */
+        {"hs src=10.99.0.2:1 dst=0.0.0.0:443", SS_FORMAT_EVENT, "10.99.0.2:1", "0.0.0.0:443", -1,
+         SS_EVENT_LOGGED, 0, 0, FINE},
+        {"hs client_ip=10.99.0.2 Th=5", SS_FORMAT_EVENT, "10.99.0.2", NULL, 5 * MS, SS_EVENT_LOGGED, 0, 0,
+         FINE},
     };
     check_rows(create_preset(SS_FORMAT_HAPROXY, 0), ROWS, COUNT_OF(ROWS));
 }
@@ -162,20 +174,21 @@ static void haproxy_failed_handshakes_are_events(void **state)
         {"hs client_ip=127.0.0.1 client_port=41856 server_ip=127.0.0.1 server_port=7443 Th=0 "
          "accept=1795418318.380 "
          "Tt=0 fe=rec~ err=34 why=\"SSL handshake failure\"",
-         SS_FORMAT_EVENT, "127.0.0.1:41856", "127.0.0.1:7443", 0, ACCEPTED(1795418318380)},
+         SS_FORMAT_EVENT, "127.0.0.1:41856", "127.0.0.1:7443", -1, ACCEPTED(1795418318380), FAILED},
         {"hs client_ip=127.0.0.1 client_port=41872 server_ip=127.0.0.1 server_port=7443 Th=-1 "
          "accept=1795418318.519 "
          "Tt=2003 fe=rec~ err=26 why=\"Timeout during SSL handshake\"",
-         SS_FORMAT_EVENT, "127.0.0.1:41872", "127.0.0.1:7443", -1, ACCEPTED(1795418318519)},
-        {"hs src=10.99.0.2:1 duration=-1ms", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, -1, SS_EVENT_LOGGED, 0, 0},
+         SS_FORMAT_EVENT, "127.0.0.1:41872", "127.0.0.1:7443", -1, ACCEPTED(1795418318519), FAILED},
+        {"hs src=10.99.0.2:1 duration=-1ms", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, -1, SS_EVENT_LOGGED, 0, 0,
+         FAILED},
         {"127.0.0.1:50702 [23/Nov/2026:07:18:40.624] web/1: SSL handshake failure", SS_FORMAT_EVENT,
-         "127.0.0.1:50702", NULL, -1, ACCEPTED(1795418320624)},
+         "127.0.0.1:50702", NULL, -1, ACCEPTED(1795418320624), FAILED},
         {"127.0.0.1:50706 [23/Nov/2026:07:18:38.967] web/1: Timeout during SSL handshake", SS_FORMAT_EVENT,
-         "127.0.0.1:50706", NULL, -1, ACCEPTED(1795418318967)},
+         "127.0.0.1:50706", NULL, -1, ACCEPTED(1795418318967), FAILED},
         {"2001:db8::1:50722 [23/Nov/2026:07:18:40.969] web/2: Connection closed during SSL handshake",
-         SS_FORMAT_EVENT, "[2001:db8::1]:50722", NULL, -1, ACCEPTED(1795418320969)},
-        {"127.0.0.1:50722 [23/Nov/2026:07:18:42.969] web/1: Proxy header too short", SS_FORMAT_NO_MATCH, NULL,
-         NULL, 0, 0, 0, 0},
+         SS_FORMAT_EVENT, "[2001:db8::1]:50722", NULL, -1, ACCEPTED(1795418320969), FAILED},
+        {"127.0.0.1:50722 [23/Nov/2026:07:18:42.969] web/1: Proxy header too short", SS_FORMAT_NO_MATCH,
+         REFUSED},
     };
     check_rows(create_preset(SS_FORMAT_HAPROXY, 0), ROWS, COUNT_OF(ROWS));
 }
@@ -189,36 +202,36 @@ static void haproxy_default_lines_are_events_without_duration(void **state)
         {"127.0.0.1:50686 [23/Nov/2026:07:18:39.255] web~ web/<NOSRV> 0/-1/-1/-1/745 200 73 - - LR-- "
          "1/1/0/0/0 0/0 "
          "\"GET /?src=192.0.2.1:1 HTTP/1.1\"",
-         SS_FORMAT_EVENT, "127.0.0.1:50686", NULL, -1, SS_EVENT_LOGGED, 1795418319255 * MS, MS},
+         SS_FORMAT_EVENT, "127.0.0.1:50686", NULL, -1, SS_EVENT_LOGGED, 1795418319255 * MS, MS, FINE},
         {"127.0.0.1:50030 [23/Nov/2026:07:18:38.285] webs~ webs/<NOSRV> 0/-1/-1/-1/+0 200 73 - - LR-- "
          "1/1/0/0/0 0/0 "
          "{evil src=192.0.2.1:1 Th=9} \"GET / HTTP/1.1\" 0/0000000000000000/0/0/0 "
          "-/TLSv1.3/TLS_AES_256_GCM_SHA384",
-         SS_FORMAT_EVENT, "127.0.0.1:50030", NULL, -1, SS_EVENT_LOGGED, 1795418318285 * MS, MS},
+         SS_FORMAT_EVENT, "127.0.0.1:50030", NULL, -1, SS_EVENT_LOGGED, 1795418318285 * MS, MS, FINE},
         {"::1:49218 [23/Nov/2026:09:18:38.272] web~ web/s1 0/0/1/2/5 200 73 - - ---- 1/1/0/0/0 0/0 \"GET / "
          "HTTP/1.1\"",
-         SS_FORMAT_EVENT, "[::1]:49218", NULL, -1, SS_EVENT_LOGGED, 1795418318272 * MS, MS},
+         SS_FORMAT_EVENT, "[::1]:49218", NULL, -1, SS_EVENT_LOGGED, 1795418318272 * MS, MS, FINE},
         {"127.0.0.1:47522 [23/Nov/2026:12:48:38.296] tcp~ b/s 4/0/1004 66 -- 1/1/0/0/0 0/0", SS_FORMAT_EVENT,
-         "127.0.0.1:47522", NULL, -1, ACCEPTED(1795418318296)},
+         "127.0.0.1:47522", NULL, -1, ACCEPTED(1795418318296), FINE},
         /* a connection that was open for three hours, of a proxy at UTC-3:30 */
         {"127.0.0.1:47522 [23/Nov/2026:00:48:40.000] tcp b/s 4/0/10800000 66 cD 1/1/0/0/0 0/0",
-         SS_FORMAT_EVENT, "127.0.0.1:47522", NULL, -1, ACCEPTED(1795407520000)},
+         SS_FORMAT_EVENT, "127.0.0.1:47522", NULL, -1, ACCEPTED(1795407520000), FINE},
         {"Connect from 127.0.0.1:51882 to 127.0.0.1:7448 (nothing/HTTP)", SS_FORMAT_EVENT, "127.0.0.1:51882",
-         "127.0.0.1:7448", -1, SS_EVENT_LOGGED, 0, 0},
+         "127.0.0.1:7448", -1, LOGGED_THEN, FINE},
         /* plain HTTP: there was no handshake */
         {"127.0.0.1:56378 [23/Nov/2026:07:18:38.300] plain plain/<NOSRV> 0/-1/-1/-1/0 200 73 - - LR-- "
          "2/1/0/0/0 0/0 "
          "\"GET / HTTP/1.1\"",
-         SS_FORMAT_NO_MATCH, NULL, NULL, 0, 0, 0, 0},
+         SS_FORMAT_NO_MATCH, REFUSED},
         {"unix:1 [23/Nov/2026:07:18:38.300] u~ u/s 0/0/0/0/0 200 73 - - ---- 2/1/0/0/0 0/0 \"GET / "
          "HTTP/1.1\"",
-         SS_FORMAT_NO_CLIENT, NULL, NULL, 0, 0, 0, 0},
+         SS_FORMAT_NO_CLIENT, REFUSED},
         {"127.0.0.1:47522 [23/Foo/2026:12:48:38.296] tcp~ b/s 4/0/1004 66 -- 1/1/0/0/0 0/0",
-         SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
+         SS_FORMAT_BAD_NUMBER, REFUSED},
         {"127.0.0.1:47522 [23/anF/2026:12:48:38.296] tcp~ b/s 4/0/1004 66 -- 1/1/0/0/0 0/0",
-         SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"Proxy web started.", SS_FORMAT_NO_MATCH, NULL, NULL, 0, 0, 0, 0},
-        {"", SS_FORMAT_NO_MATCH, NULL, NULL, 0, 0, 0, 0},
+         SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"Proxy web started.", SS_FORMAT_NO_MATCH, REFUSED},
+        {"", SS_FORMAT_NO_MATCH, REFUSED},
     };
     check_rows(create_preset(SS_FORMAT_HAPROXY, 0), ROWS, COUNT_OF(ROWS));
 }
@@ -227,22 +240,22 @@ static void what_is_out_of_range_is_refused(void **state)
 {
     (void)state;
     static const struct row ROWS[] = {
-        {"hs src=10.99.0.2:65536 Th=1", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:0 Th=1", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"hs client_ip=10.99.0.2 client_port=x", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"hs client_ip=10.99.0.2 client_port=1.5", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 dst=10.99.0.1:70000", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 Th=-2", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 Th=-1.5", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 Th=1e3", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 Th=1795390095593", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 Th=99999999999999999999", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 duration=12", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 accept=12.5", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 accept=9999999999999", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.300:1 Th=1", SS_FORMAT_NO_CLIENT, NULL, NULL, 0, 0, 0, 0},
-        {"hs src= Th=1", SS_FORMAT_NO_CLIENT, NULL, NULL, 0, 0, 0, 0},
-        {"hs client_port=1 Th=1", SS_FORMAT_NO_MATCH, NULL, NULL, 0, 0, 0, 0},
+        {"hs src=10.99.0.2:65536 Th=1", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"hs src=10.99.0.2:0 Th=1", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"hs client_ip=10.99.0.2 client_port=x", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"hs client_ip=10.99.0.2 client_port=1.5", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"hs src=10.99.0.2:1 dst=10.99.0.1:70000", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"hs src=10.99.0.2:1 Th=-2", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"hs src=10.99.0.2:1 Th=-1.5", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"hs src=10.99.0.2:1 Th=1e3", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"hs src=10.99.0.2:1 Th=1795390095593", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"hs src=10.99.0.2:1 Th=99999999999999999999", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"hs src=10.99.0.2:1 duration=12", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"hs src=10.99.0.2:1 accept=12.5", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"hs src=10.99.0.2:1 accept=9999999999999", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"hs src=10.99.0.300:1 Th=1", SS_FORMAT_NO_CLIENT, REFUSED},
+        {"hs src= Th=1", SS_FORMAT_NO_CLIENT, REFUSED},
+        {"hs client_port=1 Th=1", SS_FORMAT_NO_MATCH, REFUSED},
     };
     check_rows(create_preset(SS_FORMAT_HAPROXY, 0), ROWS, COUNT_OF(ROWS));
 }
@@ -253,78 +266,383 @@ static void what_lasted_less_than_the_minimum_is_short(void **state)
 {
     (void)state;
     static const struct row ROWS[] = {
-        {"hs src=10.99.0.2:1 Th=0", SS_FORMAT_SHORT, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 Th=299", SS_FORMAT_SHORT, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1", SS_FORMAT_SHORT, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 Th=-1", SS_FORMAT_SHORT, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 Th=-1 Tt=299", SS_FORMAT_SHORT, NULL, NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 Th=2 Tt=5000", SS_FORMAT_SHORT, NULL, NULL, 0, 0, 0, 0},
-        {"127.0.0.1:50702 [23/Nov/2026:07:18:40.624] web/1: SSL handshake failure", SS_FORMAT_SHORT, NULL,
-         NULL, 0, 0, 0, 0},
-        {"hs src=10.99.0.2:1 Th=300", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, 300 * MS, SS_EVENT_LOGGED, 0, 0},
-        {"hs src=10.99.0.2:1 Th=-1 Tt=10000", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, -1, SS_EVENT_LOGGED, 0,
-         0},
+        {"hs src=10.99.0.2:1 Th=0", SS_FORMAT_SHORT, REFUSED},
+        {"hs src=10.99.0.2:1 Th=299", SS_FORMAT_SHORT, REFUSED},
+        {"hs src=10.99.0.2:1", SS_FORMAT_NO_DURATION, REFUSED},
+        {"hs src=10.99.0.2:1 Th=-1", SS_FORMAT_NO_DURATION, REFUSED},
+        {"hs src=10.99.0.2:1 Th=-1 Tt=299", SS_FORMAT_SHORT, REFUSED},
+        {"hs src=10.99.0.2:1 Th=2 Tt=5000", SS_FORMAT_SHORT, REFUSED},
+        {"127.0.0.1:50702 [23/Nov/2026:07:18:40.624] web/1: SSL handshake failure", SS_FORMAT_NO_DURATION,
+         REFUSED},
+        {"hs src=10.99.0.2:1 Th=300", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, 300 * MS, SS_EVENT_LOGGED, 0, 0,
+         FINE},
+        {"hs src=10.99.0.2:1 Th=-1 Tt=10000", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, -1, SS_EVENT_LOGGED, 0, 0,
+         FAILED},
     };
     check_rows(create_preset(SS_FORMAT_HAPROXY, 300 * MS), ROWS, COUNT_OF(ROWS));
 }
 
-static void a_plain_keepalive_line_is_an_event_when_there_is_no_minimum(void **state)
+static void a_duration_of_nothing_may_be_that_of_a_later_request(void **state)
 {
     (void)state;
     static const struct row ROWS[] = {
-        {"hs src=10.99.0.2:1 Th=0", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, 0, SS_EVENT_LOGGED, 0, 0},
+        {"hs src=10.99.0.2:1 Th=0", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, -1, LOGGED_THEN, FINE},
+        {"hs src=10.99.0.2:1 Th=0 accept=1795418318.224", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, -1,
+         SS_EVENT_LOGGED, 1795418318224 * MS, MS, FINE},
+        {"hs src=10.99.0.2:1 Th=- accept=1795418318.224", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, -1,
+         SS_EVENT_LOGGED, 1795418318224 * MS, MS, FINE},
+        {"hs src=10.99.0.2:1 Th=1 accept=1795418318.224", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, MS,
+         ACCEPTED(1795418318224), FINE},
+        {"hs src=10.99.0.2:1 accept=1795418318.224", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, -1,
+         ACCEPTED(1795418318224), FINE},
+        {"hs src=10.99.0.2:1 Th=0 accept=1795418318.224 err=34", SS_FORMAT_EVENT, "10.99.0.2:1", NULL, -1,
+         ACCEPTED(1795418318224), FAILED},
     };
     check_rows(create_preset(SS_FORMAT_HAPROXY, 0), ROWS, COUNT_OF(ROWS));
 }
 
-static void the_other_presets_read_their_documented_lines(void **state)
+/* Lines that nginx 1.22 wrote with the log_format of docs/proxies.md, and to its error log. */
+static void nginx_lines_are_events(void **state)
 {
     (void)state;
-    static const struct row NGINX[] = {
-        {"client_ip=192.0.2.7 client_port=51234 server_ip=198.51.100.1 server_port=443 duration_ms=- "
-         "sni=a.example",
-         SS_FORMAT_EVENT, "192.0.2.7:51234", "198.51.100.1:443", -1, SS_EVENT_LOGGED, 0, 0},
-        {"2026/11/23 07:18:40 [info] 12#12: *5 SSL_do_handshake() failed (SSL: error:0A0000C1:SSL "
-         "routines::no shared "
-         "cipher) while SSL handshaking, client: 192.0.2.43, server: 0.0.0.0:443",
-         SS_FORMAT_EVENT, "192.0.2.43", NULL, -1, SS_EVENT_LOGGED, 0, 0},
+    static const struct row ROWS[] = {
+        /* $msec less $connection_time, both cut to the millisecond */
+        {"client_ip=127.0.0.1 client_port=58234 proxied_client_ip=- proxied_client_port=- "
+         "server_ip=127.0.0.1 server_port=17443 logged=1795828831.716 connection_time=0.002 resumed=. sni=-",
+         SS_FORMAT_EVENT, "127.0.0.1:58234", "127.0.0.1:17443", -1, SS_EVENT_ACCEPTED, 1795828831713 * MS,
+         2 * MS, FINE},
+        {"client_ip=192.0.2.7 client_port=38216 proxied_client_ip=203.0.113.9 proxied_client_port=5555 "
+         "server_ip=198.51.100.1 server_port=443 logged=1795828831.739 connection_time=0.006 sni=a.example",
+         SS_FORMAT_EVENT, "192.0.2.7:38216", "198.51.100.1:443", -1, SS_EVENT_ACCEPTED, 1795828831732 * MS,
+         2 * MS, false, "203.0.113.9:5555"},
+        {"client_ip=192.0.2.7 client_port=38216 logged=1795828831.739", SS_FORMAT_EVENT, "192.0.2.7:38216",
+         NULL, -1, SS_EVENT_LOGGED, 1795828831739 * MS, MS, FINE},
+        /* Tengine, and its epochs in place of a duration */
+        {"client_ip=192.0.2.7 client_port=38216 duration_ms=842 logged=1795828831.739 connection_time=1.000",
+         SS_FORMAT_EVENT, "192.0.2.7:38216", NULL, 842 * MS, SS_EVENT_ACCEPTED, 1795828830738 * MS, 2 * MS,
+         FINE},
+        {"client_ip=192.0.2.7 client_port=38216 duration_ms=1795828831739", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"client_ip=192.0.2.7 client_port=38216 logged=x connection_time=1.000", SS_FORMAT_BAD_NUMBER,
+         REFUSED},
+        {"client_ip=unix: client_port=- server_ip=unix:/s", SS_FORMAT_NO_CLIENT, REFUSED},
+        {"2026/11/28 01:20:31 [info] 13320#13320: *7 SSL_do_handshake() failed (SSL: error:0A0000C1:SSL "
+         "routines::no shared cipher) while SSL handshaking, client: 192.0.2.43, server: 0.0.0.0:443",
+         SS_FORMAT_EVENT, "192.0.2.43", "0.0.0.0:443", -1, LOGGED_THEN, FAILED},
+        {"[info] 13320#13320: *8 client timed out (110: Connection timed out) while SSL handshaking, client: "
+         "2001:db8::43, server: [::]:443",
+         SS_FORMAT_EVENT, "2001:db8::43", "[::]:443", -1, LOGGED_THEN, FAILED},
+        {"2026/11/28 01:20:36 [info] 13320#13320: *16 peer closed connection in SSL handshake while SSL "
+         "handshaking, client: 127.0.0.1, server: 127.0.0.1:17445",
+         SS_FORMAT_EVENT, "127.0.0.1", "127.0.0.1:17445", -1, LOGGED_THEN, FAILED},
+        {"2026/11/28 01:20:35 [info] 13320#13320: *13 client 127.0.0.1:58358 connected to 127.0.0.1:17445",
+         SS_FORMAT_NO_MATCH, REFUSED},
+        {"2026/11/28 01:20:35 [error] 13320#13320: *6 SSL_do_handshake() failed (SSL: error) while SSL "
+         "handshaking to upstream, client: 192.0.2.43, server: a.example, upstream: \"https://10.0.0.1/\"",
+         SS_FORMAT_NO_MATCH, REFUSED},
+        /* what a client wrote into its request */
+        {"2026/11/28 01:20:35 [error] 13320#13320: *6 open() \"/www/x while SSL handshaking, client: "
+         "192.0.2.66, server: 0.0.0.0:443\" failed (2: No such file or directory), client: 192.0.2.43, "
+         "server: a.example, request: \"GET /x while SSL handshaking, client: 192.0.2.66, server: "
+         "0.0.0.0:443\"",
+         SS_FORMAT_NO_MATCH, REFUSED},
     };
-    static const struct row ENVOY[] = {
-        {"client=[2001:db8::2]:51234 server=[2001:db8::1]:443 duration_ms=842 accept=1795418319.001 "
-         "sni=a.example",
-         SS_FORMAT_EVENT, "[2001:db8::2]:51234", "[2001:db8::1]:443", 842 * MS, ACCEPTED(1795418319001)},
+    check_rows(create_preset(SS_FORMAT_NGINX, 0), ROWS, COUNT_OF(ROWS));
+}
+
+static void envoy_lines_are_events(void **state)
+{
+    (void)state;
+    static const struct row ROWS[] = {
+        {"client=[2001:db8::2]:51234 proxied_client=203.0.113.9:5555 server=[2001:db8::1]:443 "
+         "duration_ms=842 "
+         "accept=1795418319.001 error=\"-\" sni=a.example",
+         SS_FORMAT_EVENT, "[2001:db8::2]:51234", "[2001:db8::1]:443", 842 * MS, ACCEPTED(1795418319001),
+         false, "203.0.113.9:5555"},
+        /* an address out of a request has no port */
+        {"client=192.0.2.7:51234 proxied_client=203.0.113.9:0 duration_ms=842 accept=1795418319.001",
+         SS_FORMAT_EVENT, "192.0.2.7:51234", NULL, 842 * MS, ACCEPTED(1795418319001), FINE},
+        /* of an HTTP access log: the start is the request's */
         {"client=192.0.2.7:51234 duration_ms=- accept=1795418319.001", SS_FORMAT_EVENT, "192.0.2.7:51234",
-         NULL, -1, ACCEPTED(1795418319001)},
+         NULL, -1, SS_EVENT_LOGGED, 1795418319001 * MS, MS, FINE},
+        {"client=192.0.2.7:51234 duration_ms=- accept=1795418319.001 error=\"TLS error: Secret is not "
+         "supplied by SDS\"",
+         SS_FORMAT_EVENT, "192.0.2.7:51234", NULL, -1, ACCEPTED(1795418319001), FAILED},
+        {"client=192.0.2.7:51234 duration_us=842001 accept=1795418319.001", SS_FORMAT_EVENT,
+         "192.0.2.7:51234", NULL, 842001 * US, ACCEPTED(1795418319001), FINE},
+        {"client=/run/envoy.sock duration_ms=1", SS_FORMAT_NO_CLIENT, REFUSED},
+        {"client=envoy://internal_client_address/ duration_ms=1", SS_FORMAT_NO_CLIENT, REFUSED},
     };
-    static const struct row CADDY[] = {
-        {"{\"level\":\"info\",\"ts\":1795418319.5,\"logger\":\"http.log.access\",\"request\":{\"remote_ip\":"
-         "\"192.0.2.7\",\"remote_port\":\"51234\",\"tls\":{\"server_name\":\"a.example\"}},\"duration\":0."
-         "001}",
-         SS_FORMAT_EVENT, "192.0.2.7:51234", NULL, -1, SS_EVENT_LOGGED, 0, 0},
-        {"{\"level\":\"debug\",\"logger\":\"http.stdlib\",\"msg\":\"http: TLS handshake error from "
-         "[2001:db8::2]:54106: remote error: tls: bad certificate\"}",
-         SS_FORMAT_EVENT, "[2001:db8::2]:54106", NULL, -1, SS_EVENT_LOGGED, 0, 0},
+    check_rows(create_preset(SS_FORMAT_ENVOY, 0), ROWS, COUNT_OF(ROWS));
+}
+
+static void caddy_lines_are_events(void **state)
+{
+    (void)state;
+    static const struct row ROWS[] = {
+        {"{\"level\":\"info\",\"ts\":1795418319.5,\"logger\":\"http.log.access\",\"msg\":\"handled request\","
+         "\"request\":{\"remote_ip\":\"192.0.2.7\",\"remote_port\":\"51234\",\"client_ip\":\"192.0.2.7\","
+         "\"tls\":{\"resumed\":false,\"version\":772,\"server_name\":\"a.example\"}},\"duration\":0.001}",
+         SS_FORMAT_EVENT, "192.0.2.7:51234", NULL, -1, LOGGED_THEN, FINE},
+        {"{\"level\":\"info\",\"ts\":1795418319.5,\"msg\":\"handled request\",\"request\":{\"remote_ip\":"
+         "\"fe80::7%eth0\",\"remote_port\":\"51234\",\"tls\":{\"resumed\":false}}}",
+         SS_FORMAT_EVENT, "[fe80::7]:51234", NULL, -1, LOGGED_THEN, FINE},
+        /* plain HTTP */
+        {"{\"level\":\"info\",\"ts\":1795418319.5,\"msg\":\"handled request\",\"request\":{\"remote_ip\":"
+         "\"192.0.2.7\",\"remote_port\":\"51234\"},\"duration\":0.001}",
+         SS_FORMAT_NO_MATCH, REFUSED},
+        {"{\"level\":\"debug\",\"ts\":1795418319.5,\"logger\":\"http.stdlib\",\"msg\":\"http: TLS handshake "
+         "error from [2001:db8::2]:54106: remote error: tls: bad certificate\"}",
+         SS_FORMAT_EVENT, "[2001:db8::2]:54106", NULL, -1, LOGGED_THEN, FAILED},
+        /* what a client wrote into its request */
+        {"{\"level\":\"info\",\"ts\":1795418319.5,\"msg\":\"handled request\",\"request\":{\"uri\":\"/"
+         "\\\"msg\\\":\\\"http: TLS handshake error from 192.0.2.66:1: x\",\"host\":\"http: TLS handshake "
+         "error from 192.0.2.66:1: x\"}}",
+         SS_FORMAT_NO_MATCH, REFUSED},
     };
-    static const struct row TRAEFIK[] = {
+    check_rows(create_preset(SS_FORMAT_CADDY, 0), ROWS, COUNT_OF(ROWS));
+}
+
+static void traefik_lines_are_events(void **state)
+{
+    (void)state;
+    static const struct row ROWS[] = {
         {"{\"ClientAddr\":\"192.0.2.7:51234\",\"ClientHost\":\"203.0.113.9\",\"ClientPort\":\"1\","
-         "\"Duration\":5}",
-         SS_FORMAT_EVENT, "192.0.2.7:51234", NULL, -1, SS_EVENT_LOGGED, 0, 0},
+         "\"Duration\":5123456,\"StartUTC\":\"2026-11-23T07:18:39.123456789Z\",\"TLSVersion\":\"1.3\","
+         "\"level\":\"info\",\"msg\":\"\"}",
+         SS_FORMAT_EVENT, "192.0.2.7:51234", NULL, -1, SS_EVENT_LOGGED, 1795418319123456789, 1, FINE},
+        {"{\"ClientAddr\":\"192.0.2.7:51234\",\"Duration\":5123456}", SS_FORMAT_NO_MATCH, REFUSED},
+        {"{\"ClientHost\":\"192.0.2.7\",\"ClientPort\":\"51234\",\"TLSVersion\":\"1.3\"}", SS_FORMAT_EVENT,
+         "192.0.2.7:51234", NULL, -1, LOGGED_THEN, FINE},
         {"http: TLS handshake error from 127.0.0.1:54106: EOF", SS_FORMAT_EVENT, "127.0.0.1:54106", NULL, -1,
-         SS_EVENT_LOGGED, 0, 0},
+         LOGGED_THEN, FAILED},
+        {"2026/11/23 07:18:40 http: TLS handshake error from [fe80::1%eth0]:54106: read tcp: i/o timeout",
+         SS_FORMAT_EVENT, "[fe80::1]:54106", NULL, -1, LOGGED_THEN, FAILED},
+        {"{\"level\":\"debug\",\"time\":\"2026-11-23T07:18:40Z\",\"message\":\"http: TLS handshake error "
+         "from "
+         "192.0.2.7:54106: EOF\\n\"}",
+         SS_FORMAT_EVENT, "192.0.2.7:54106", NULL, -1, LOGGED_THEN, FAILED},
+        {"time=\"2026-11-23T07:18:40Z\" level=debug msg=\"http: TLS handshake error from 192.0.2.7:54106: "
+         "EOF\"",
+         SS_FORMAT_EVENT, "192.0.2.7:54106", NULL, -1, LOGGED_THEN, FAILED},
+        {"192.0.2.7 - - [23/Nov/2026:07:18:40 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"http: TLS handshake "
+         "error from 192.0.2.66:1: x\"",
+         SS_FORMAT_NO_MATCH, REFUSED},
     };
-    static const struct row TRACING[] = {
+    check_rows(create_preset(SS_FORMAT_TRAEFIK, 0), ROWS, COUNT_OF(ROWS));
+}
+
+/* Such a service writes its line when the handshake is over, if it writes how long that took. */
+static void tracing_lines_are_events(void **state)
+{
+    (void)state;
+    static const struct row ROWS[] = {
         {"{\"level\":\"WARN\",\"fields\":{\"message\":\"slow tls "
-         "handshake\",\"peer_addr\":\"[2001:db8::1]:51515\","
-         "\"elapsed_ms\":1532}}",
-         SS_FORMAT_EVENT, "[2001:db8::1]:51515", NULL, 1532 * MS, SS_EVENT_LOGGED, 0, 0},
-        {"{\"fields\":{\"peer_addr\":\"192.0.2.7:51515\",\"elapsed\":\"842.1ms\"}}", SS_FORMAT_EVENT,
-         "192.0.2.7:51515", NULL, 842100 * US, SS_EVENT_LOGGED, 0, 0},
+         "handshake\",\"peer_addr\":\"[2001:db8::1]:51515\",\"elapsed_ms\":1532}}",
+         SS_FORMAT_EVENT, "[2001:db8::1]:51515", NULL, 1532 * MS, SS_EVENT_ENDED, 0, 0, FINE},
+        {"{\"timestamp\":\"2026-11-23T07:18:39.123456Z\",\"level\":\"WARN\",\"fields\":{\"message\":\"slow\","
+         "\"elapsed\":\"842.1ms\"},\"target\":\"edge\",\"span\":{\"peer_addr\":\"192.0.2.7:51515\",\"name\":"
+         "\"conn\"},\"spans\":[]}",
+         SS_FORMAT_EVENT, "192.0.2.7:51515", NULL, 842100 * US, SS_EVENT_ENDED, 1795418319123456 * US, US,
+         FINE},
+        {"{\"timestamp\":\"2026-11-23T07:18:39.123456Z\",\"level\":\"INFO\",\"message\":\"accepted\","
+         "\"peer_addr\":\"192.0.2.7:51515\",\"elapsed\":\"93\xc2\xb5s\"}",
+         SS_FORMAT_EVENT, "192.0.2.7:51515", NULL, 93 * US, SS_EVENT_ENDED, 1795418319123456 * US, US, FINE},
+        {"{\"fields\":{\"message\":\"request\",\"peer_addr\":\"192.0.2.7:51515\"}}", SS_FORMAT_EVENT,
+         "192.0.2.7:51515", NULL, -1, LOGGED_THEN, FINE},
+        {"{\"fields\":{\"peer_addr\":\"192.0.2.7:51515\",\"elapsed\":\"1.5s\",\"error\":\"tls handshake "
+         "eof\"}}",
+         SS_FORMAT_EVENT, "192.0.2.7:51515", NULL, 1500 * MS, LOGGED_THEN, FAILED},
+        {"{\"fields\":{\"peer_addr\":\"192.0.2.7:51515\",\"elapsed\":0.8421}}", SS_FORMAT_BAD_NUMBER,
+         REFUSED},
+        {"{\"timestamp\":\"2026-11-23T07:18:39.123456Z\",\"level\":\"INFO\",\"fields\":{\"message\":\"up\"}}",
+         SS_FORMAT_NO_MATCH, REFUSED},
     };
-    check_rows(create_preset(SS_FORMAT_NGINX, 0), NGINX, COUNT_OF(NGINX));
-    check_rows(create_preset(SS_FORMAT_ENVOY, 0), ENVOY, COUNT_OF(ENVOY));
-    check_rows(create_preset(SS_FORMAT_CADDY, 0), CADDY, COUNT_OF(CADDY));
-    check_rows(create_preset(SS_FORMAT_TRAEFIK, 0), TRAEFIK, COUNT_OF(TRAEFIK));
-    check_rows(create_preset(SS_FORMAT_TRACING, 0), TRACING, COUNT_OF(TRACING));
+    check_rows(create_preset(SS_FORMAT_TRACING, 0), ROWS, COUNT_OF(ROWS));
+}
+
+static void durations_are_read_in_every_unit_and_within_their_range(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t duration_ns; /* -2: refused */
+    } ROWS[] = {
+        {"duration_ns=1", 1},
+        {"duration_us=93", 93 * US},
+        {"duration_us=93.5", 93500},
+        {"duration_ms=842.1", 842100 * US},
+        {"duration_s=1.532", 1532 * MS},
+        {"duration_ms=+5", 5 * MS},
+        {"duration=1.532s", 1532 * MS},
+        {"duration=842.1ms", 842100 * US},
+        {"duration=93\xc2\xb5s", 93 * US},
+        {"duration=93\xce\xbcs", 93 * US},
+        {"duration=1m2.5s", 62500 * MS},
+        {"duration=1h0m0.5s", 3600500 * MS},
+        {"duration=120ns", 120},
+        {"duration_s=86400", 86400 * SS_NS_PER_S},
+        /* not measured */
+        {"duration=0s", -1},
+        {"duration_ms=0", -1},
+        {"duration_ms=0.000", -1},
+        {"duration_ms=-", -1},
+        {"duration_ms=", -1},
+        {"duration_ms=-1", -1},
+        {"duration_ms=- duration_us=7", 7 * US},
+        {"duration_ms=\"\"", -1},
+        /* out of range, or no duration at all */
+        {"duration_s=86401", -2},
+        {"duration_ms=-2", -2},
+        {"duration_ms=-1.5", -2},
+        {"duration_ms=-10", -2},
+        {"duration=-5ms", -2},
+        {"duration_ms=nan", -2},
+        {"duration_ms=NaN", -2},
+        {"duration_ms=inf", -2},
+        {"duration_ms=1e3", -2},
+        {"duration_ms=0x10", -2},
+        {"duration_ms=12ms", -2},
+        {"duration_ms=1,5", -2},
+        {"duration_ms=++5", -2},
+        {"duration_ms=.5", -2},
+        {"duration_ns=9223372036854775808", -2},
+        {"duration_s=9223372037", -2},
+        {"duration_ms=1795418319123", -2},
+        {"duration_s=1795418319.123", -2},
+        {"duration=99999999999999999999s", -2},
+        {"duration=12", -2},
+        {"duration=s", -2},
+        {"duration=1.5", -2},
+    };
+    struct ss_format *format = create_preset(SS_FORMAT_HAPROXY, 0);
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        char line[128];
+        struct ss_event event = {.duration_ns = -2};
+        snprintf(line, sizeof(line), "client=192.0.2.7:1 %s", ROWS[i].text);
+        enum ss_format_result result = apply(format, line, &event);
+        if (event.duration_ns != ROWS[i].duration_ns)
+            print_error("%s\n", line);
+        assert_int_equal(event.duration_ns, ROWS[i].duration_ns);
+        assert_int_equal(result, ROWS[i].duration_ns == -2 ? SS_FORMAT_BAD_NUMBER : SS_FORMAT_EVENT);
+    }
+    ss_format_free(format);
+}
+
+static void addresses_are_read_as_proxies_write_them(void **state)
+{
+    (void)state;
+    static const struct row ROWS[] = {
+        {"client=[2001:db8::1]:5", SS_FORMAT_EVENT, "[2001:db8::1]:5", NULL, -1, LOGGED_THEN, FINE},
+        {"client=2001:db8::1:5", SS_FORMAT_EVENT, "[2001:db8::1]:5", NULL, -1, LOGGED_THEN, FINE},
+        {"client=[2001:db8::1]", SS_FORMAT_EVENT, "2001:db8::1", NULL, -1, LOGGED_THEN, FINE},
+        {"client=::ffff:192.0.2.7:5", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1, LOGGED_THEN, FINE},
+        {"client=[::ffff:192.0.2.7]:5", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1, LOGGED_THEN, FINE},
+        {"client=[::ffff:c000:207]:5", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1, LOGGED_THEN, FINE},
+        {"client=[fe80::1%eth0]:5", SS_FORMAT_EVENT, "[fe80::1]:5", NULL, -1, LOGGED_THEN, FINE},
+        {"client_ip=fe80::1%25eth0 client_port=5", SS_FORMAT_EVENT, "[fe80::1]:5", NULL, -1, LOGGED_THEN,
+         FINE},
+        {"client_ip=2001:db8::1 client_port=5", SS_FORMAT_EVENT, "[2001:db8::1]:5", NULL, -1, LOGGED_THEN,
+         FINE},
+        {"client=192.0.2.7", SS_FORMAT_EVENT, "192.0.2.7", NULL, -1, LOGGED_THEN, FINE},
+        {"client=%", SS_FORMAT_NO_CLIENT, REFUSED},
+        {"client=[%]:5", SS_FORMAT_NO_CLIENT, REFUSED},
+        {"client=[2001:db8::1:5", SS_FORMAT_NO_CLIENT, REFUSED},
+        {"client=192.0.2.7:5:6", SS_FORMAT_NO_CLIENT, REFUSED},
+        {"client=unix:1", SS_FORMAT_NO_CLIENT, REFUSED},
+        {"client=localhost:443", SS_FORMAT_NO_CLIENT, REFUSED},
+    };
+    check_rows(create_preset(SS_FORMAT_HAPROXY, 0), ROWS, COUNT_OF(ROWS));
+}
+
+static void the_address_of_the_wire_goes_before_that_of_a_proxy_header(void **state)
+{
+    (void)state;
+    static const struct row ROWS[] = {
+        {"proxied_client_ip=203.0.113.9 proxied_client_port=7 client_ip=192.0.2.7 client_port=5",
+         SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1, LOGGED_THEN, false, "203.0.113.9:7"},
+        {"cli=203.0.113.9:7 fc_src=192.0.2.7 fc_src_port=5", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1,
+         LOGGED_THEN, false, "203.0.113.9:7"},
+        {"ci=192.0.2.7 cp=5 fc_src=192.0.2.7 fc_src_port=5", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1,
+         LOGGED_THEN, FINE},
+        {"ci=203.0.113.9 cp=7", SS_FORMAT_EVENT, "203.0.113.9:7", NULL, -1, LOGGED_THEN, false,
+         "203.0.113.9:7"},
+        {"client=- proxied_client=203.0.113.9:7", SS_FORMAT_EVENT, "203.0.113.9:7", NULL, -1, LOGGED_THEN,
+         false, "203.0.113.9:7"},
+        {"client=192.0.2.7:5 proxied_client=nobody", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1, LOGGED_THEN,
+         FINE},
+        {"client=192.0.2.7:0 proxied_client=203.0.113.9:7", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"proxied_client=203.0.113.9:0", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"proxied_client=nobody", SS_FORMAT_NO_CLIENT, REFUSED},
+    };
+    check_rows(create_preset(SS_FORMAT_HAPROXY, 0), ROWS, COUNT_OF(ROWS));
+}
+
+static void a_line_says_which_moment_its_time_is(void **state)
+{
+    (void)state;
+    static const struct row ROWS[] = {
+        {"client=192.0.2.7:5 accepted=1795418319", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1,
+         SS_EVENT_ACCEPTED, 1795418319 * SS_NS_PER_S, SS_NS_PER_S, FINE},
+        {"client=192.0.2.7:5 accepted=1795418319123", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1,
+         ACCEPTED(1795418319123), FINE},
+        {"client=192.0.2.7:5 accepted=1795418319123456", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1,
+         SS_EVENT_ACCEPTED, 1795418319123456 * US, US, FINE},
+        {"client=192.0.2.7:5 accepted=1795418319123456789", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1,
+         SS_EVENT_ACCEPTED, 1795418319123456789, 1, FINE},
+        {"client=192.0.2.7:5 accepted=2026-11-23T09:18:39.123+02:00", SS_FORMAT_EVENT, "192.0.2.7:5", NULL,
+         -1, ACCEPTED(1795418319123), FINE},
+        {"client=192.0.2.7:5 ended=2026-11-23T07:18:39Z", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1,
+         SS_EVENT_ENDED, 1795418319 * SS_NS_PER_S, SS_NS_PER_S, FINE},
+        {"client=192.0.2.7:5 ended=1795418319.123 error=timeout", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1,
+         SS_EVENT_LOGGED, 1795418319123 * MS, MS, FAILED},
+        {"client=192.0.2.7:5 logged=1795418319.123", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1,
+         SS_EVENT_LOGGED, 1795418319123 * MS, MS, FINE},
+        /* the accept is what tells most */
+        {"client=192.0.2.7:5 logged=1795418319.9 ended=1795418319.5 accepted=1795418319.123", SS_FORMAT_EVENT,
+         "192.0.2.7:5", NULL, -1, ACCEPTED(1795418319123), FINE},
+        {"client=192.0.2.7:5 accepted=- ended= logged=1795418319.123", SS_FORMAT_EVENT, "192.0.2.7:5", NULL,
+         -1, SS_EVENT_LOGGED, 1795418319123 * MS, MS, FINE},
+        {"client=192.0.2.7:5 accepted=12", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"client=192.0.2.7:5 accepted=-1795418319", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"client=192.0.2.7:5 accepted=9223372036854775808", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"client=192.0.2.7:5 ended=2026-13-23T07:18:39Z", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"client=192.0.2.7:5 logged=yesterday", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"client=192.0.2.7:5 logged=1795418319.1 connection_time=-1", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"client=192.0.2.7:5 logged=1795418319.1 connection_time=999999999", SS_FORMAT_BAD_NUMBER, REFUSED},
+    };
+    check_rows(create_preset(SS_FORMAT_HAPROXY, 0), ROWS, COUNT_OF(ROWS));
+}
+
+static void the_configuration_says_what_the_entrys_own_time_tells(void **state)
+{
+    (void)state;
+    static const struct {
+        enum ss_entry_time entry_time;
+        enum ss_event_moment fine, failed;
+    } ROWS[] = {
+        {SS_ENTRY_TIME_OF_FORMAT, SS_EVENT_LOGGED, SS_EVENT_LOGGED},
+        {SS_ENTRY_TIME_ACCEPTED, SS_EVENT_ACCEPTED, SS_EVENT_ACCEPTED},
+        {SS_ENTRY_TIME_ENDED, SS_EVENT_ENDED, SS_EVENT_LOGGED},
+        {SS_ENTRY_TIME_LOGGED, SS_EVENT_LOGGED, SS_EVENT_LOGGED},
+    };
+    static char pattern[] = "^(?<client>\\S+) (?<error>\\S+)$";
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        struct ss_format *format = create(&(struct ss_config_journal){
+            .format = SS_FORMAT_REGEX, .regex = pattern, .entry_time = ROWS[i].entry_time});
+        struct ss_event event;
+        assert_int_equal(apply(format, "192.0.2.7:5 -", &event), SS_FORMAT_EVENT);
+        assert_int_equal(event.moment, ROWS[i].fine);
+        assert_int_equal(apply(format, "192.0.2.7:5 eof", &event), SS_FORMAT_EVENT);
+        assert_int_equal(event.moment, ROWS[i].failed);
+        ss_format_free(format);
+    }
+    struct ss_format *format =
+        create(&(struct ss_config_journal){.format = SS_FORMAT_TRACING, .entry_time = SS_ENTRY_TIME_LOGGED});
+    struct ss_event event;
+    assert_int_equal(apply(format, "{\"peer_addr\":\"192.0.2.7:5\",\"elapsed_ms\":7}", &event),
+                     SS_FORMAT_EVENT);
+    assert_int_equal(event.moment, SS_EVENT_LOGGED);
+    ss_format_free(format);
 }
 
 static void a_regular_expression_takes_its_named_groups(void **state)
@@ -334,13 +652,14 @@ static void a_regular_expression_takes_its_named_groups(void **state)
                             "(?<duration>[\\d.a-z\xc2\xb5]+) (?<color>\\w+)(?: (?<sni>\\S+))?";
     static const struct row ROWS[] = {
         {"it was slow 192.0.2.7:51234 to 198.51.100.1 443 1.532s red a.example", SS_FORMAT_EVENT,
-         "192.0.2.7:51234", "198.51.100.1:443", 1532 * MS, SS_EVENT_LOGGED, 0, 0},
+         "192.0.2.7:51234", "198.51.100.1:443", 1532 * MS, LOGGED_THEN, FINE},
         {"late [2001:db8::7]:51234 93\xc2\xb5s blue", SS_FORMAT_EVENT, "[2001:db8::7]:51234", NULL, 93 * US,
-         SS_EVENT_LOGGED, 0, 0},
-        {"slow 192.0.2.7 1m2.5s red", SS_FORMAT_EVENT, "192.0.2.7", NULL, 62500 * MS, SS_EVENT_LOGGED, 0, 0},
-        {"slow nobody 1s red", SS_FORMAT_NO_CLIENT, NULL, NULL, 0, 0, 0, 0},
-        {"slow 192.0.2.7:1 99h red", SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"quick 192.0.2.7:51234 1.532s red", SS_FORMAT_NO_MATCH, NULL, NULL, 0, 0, 0, 0},
+         LOGGED_THEN, FINE},
+        {"slow 192.0.2.7 1m2.5s red", SS_FORMAT_EVENT, "192.0.2.7", NULL, 62500 * MS, SS_EVENT_LOGGED, 0, 0,
+         FINE},
+        {"slow nobody 1s red", SS_FORMAT_NO_CLIENT, REFUSED},
+        {"slow 192.0.2.7:1 99h red", SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"quick 192.0.2.7:51234 1.532s red", SS_FORMAT_NO_MATCH, REFUSED},
     };
     check_rows(create(&(struct ss_config_journal){.format = SS_FORMAT_REGEX, .regex = pattern}), ROWS,
                COUNT_OF(ROWS));
@@ -361,10 +680,75 @@ static void a_regular_expression_that_backtracks_for_ever_is_given_up(void **sta
     static char pattern[] = "^(?<client>(?:\\w+\\s?)*)$";
     static const struct row ROWS[] = {
         {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!",
-         SS_FORMAT_NO_MATCH, NULL, NULL, 0, 0, 0, 0},
+         SS_FORMAT_GIVEN_UP, REFUSED},
     };
     check_rows(create(&(struct ss_config_journal){.format = SS_FORMAT_REGEX, .regex = pattern}), ROWS,
                COUNT_OF(ROWS));
+}
+
+static char *repeat(const char *head, const char *text, size_t count, const char *tail)
+{
+    size_t length = strlen(text), used = strlen(head);
+    char *line = malloc(used + count * length + strlen(tail) + 1);
+    assert_non_null(line);
+    memcpy(line, head, used);
+    for (size_t i = 0; i < count; i++, used += length)
+        memcpy(line + used, text, length);
+    memcpy(line + used, tail, strlen(tail) + 1);
+    return line;
+}
+
+static void check_repeated(struct ss_format *format, const char *head, const char *text, size_t count,
+                           const char *tail, enum ss_format_result result)
+{
+    struct ss_event event;
+    char *line = repeat(head, text, count, tail);
+    if (apply(format, line, &event) != result)
+        print_error("%s, %zu times %s\n", head, count, text);
+    assert_int_equal(apply(format, line, &event), result);
+    free(line);
+}
+
+/* Without an anchor the time would grow with the square of the length. */
+static void a_line_that_is_too_long_for_a_regular_expression_is_given_up(void **state)
+{
+    (void)state;
+    static char pattern[] = "(?<client>\\S+) took (?<duration>\\S+)";
+    struct ss_format *format =
+        create(&(struct ss_config_journal){.format = SS_FORMAT_REGEX, .regex = pattern});
+    check_repeated(format, "192.0.2.7:1 took 1s ", "x", 8 * 1024 - 20, "", SS_FORMAT_EVENT);
+    check_repeated(format, "192.0.2.7:1 took 1s ", "x", 8 * 1024, "", SS_FORMAT_GIVEN_UP);
+    check_repeated(format, "", "x", 256 * 1024, " took", SS_FORMAT_GIVEN_UP);
+    ss_format_free(format);
+}
+
+/* The compiled pattern's own stack would be too small for it by default. */
+static void a_regular_expression_may_match_all_of_a_long_line(void **state)
+{
+    (void)state;
+    static char pattern[] = "^(?<client>\\S+) (?:a|b|c)*!$";
+    struct ss_format *format =
+        create(&(struct ss_config_journal){.format = SS_FORMAT_REGEX, .regex = pattern});
+    check_repeated(format, "192.0.2.7:1 ", "abc", 2000, "!", SS_FORMAT_EVENT);
+    ss_format_free(format);
+}
+
+static void json_that_is_too_long_or_too_deep_is_given_up(void **state)
+{
+    (void)state;
+    static char client[] = "/c";
+    struct ss_format *format =
+        create(&(struct ss_config_journal){.format = SS_FORMAT_JSON, .pointers = {[SS_KEY_CLIENT] = client}});
+    check_repeated(format, "{\"c\":\"192.0.2.7:1\",\"x\":", "", 0, "1}", SS_FORMAT_EVENT);
+    check_repeated(format, "{\"c\":\"192.0.2.7:1\",\"x\":\"", "[", 1000, "\"}", SS_FORMAT_EVENT);
+    check_repeated(format, "{\"c\":\"192.0.2.7:1\",\"x\":\"\\\"", "{", 1000, "\"}", SS_FORMAT_EVENT);
+    check_repeated(format, "{\"c\":\"192.0.2.7:1\",\"x\":[", "[],", 1000, "[]]}", SS_FORMAT_EVENT);
+    check_repeated(format, "{\"c\":\"192.0.2.7:1\",\"x\":", "[", 31, "", SS_FORMAT_NO_MATCH);
+    check_repeated(format, "{\"c\":\"192.0.2.7:1\",\"x\":", "[", 32, "", SS_FORMAT_GIVEN_UP);
+    check_repeated(format, "", "{\"x\":", 50000, "", SS_FORMAT_GIVEN_UP);
+    check_repeated(format, "{\"c\":\"192.0.2.7:1\",\"x\":\"", "y", 64 * 1024, "\"}", SS_FORMAT_GIVEN_UP);
+    check_repeated(format, "plain ", "text ", 50000, "", SS_FORMAT_NO_MATCH);
+    ss_format_free(format);
 }
 
 static void json_pointers_find_strings_and_numbers(void **state)
@@ -375,21 +759,22 @@ static void json_pointers_find_strings_and_numbers(void **state)
     static const struct row ROWS[] = {
         {"{\"peers\":[{\"addr/port\":\"192.0.2.7:51234\"}],\"server\":{\"ip\":\"198.51.100.1\",\"port\":443},"
          "\"tls\":{\"handshake~s\":0.3,\"\":\"a.example\"}}",
-         SS_FORMAT_EVENT, "192.0.2.7:51234", "198.51.100.1:443", 300 * MS, SS_EVENT_LOGGED, 0, 0},
+         SS_FORMAT_EVENT, "192.0.2.7:51234", "198.51.100.1:443", 300 * MS, SS_EVENT_LOGGED, 0, 0, false,
+         NULL},
         {"{\"peers\":[{\"addr/port\":\"192.0.2.7:51234\"}],\"tls\":{\"handshake~s\":\"1.532\"}}",
-         SS_FORMAT_EVENT, "192.0.2.7:51234", NULL, 1532 * MS, SS_EVENT_LOGGED, 0, 0},
+         SS_FORMAT_EVENT, "192.0.2.7:51234", NULL, 1532 * MS, LOGGED_THEN, FINE},
         {"{\"peers\":[{\"addr/port\":\"192.0.2.7:51234\"}],\"tls\":{\"handshake~s\":-1}}", SS_FORMAT_EVENT,
-         "192.0.2.7:51234", NULL, -1, SS_EVENT_LOGGED, 0, 0},
+         "192.0.2.7:51234", NULL, -1, LOGGED_THEN, FAILED},
         {"{\"peers\":[{\"addr/port\":\"192.0.2.7:51234\"}],\"tls\":{\"handshake~s\":null}}", SS_FORMAT_EVENT,
-         "192.0.2.7:51234", NULL, -1, SS_EVENT_LOGGED, 0, 0},
+         "192.0.2.7:51234", NULL, -1, LOGGED_THEN, FINE},
         {"{\"peers\":[{\"addr/port\":\"192.0.2.7:51234\"}],\"tls\":{\"handshake~s\":1e300}}",
-         SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
+         SS_FORMAT_BAD_NUMBER, REFUSED},
         {"{\"peers\":[{\"addr/port\":\"192.0.2.7:51234\"}],\"tls\":{\"handshake~s\":1795418319}}",
-         SS_FORMAT_BAD_NUMBER, NULL, NULL, 0, 0, 0, 0},
-        {"{\"peers\":[],\"server\":{\"port\":443}}", SS_FORMAT_NO_CLIENT, NULL, NULL, 0, 0, 0, 0},
-        {"{\"peers\":{\"0\":{\"addr/port\":true}}}", SS_FORMAT_NO_MATCH, NULL, NULL, 0, 0, 0, 0},
-        {"{\"peers\":[{\"addr/port\":\"192.0.2.7:51234\"}]", SS_FORMAT_NO_MATCH, NULL, NULL, 0, 0, 0, 0},
-        {"plain text", SS_FORMAT_NO_MATCH, NULL, NULL, 0, 0, 0, 0},
+         SS_FORMAT_BAD_NUMBER, REFUSED},
+        {"{\"peers\":[],\"server\":{\"port\":443}}", SS_FORMAT_NO_CLIENT, REFUSED},
+        {"{\"peers\":{\"0\":{\"addr/port\":true}}}", SS_FORMAT_NO_MATCH, REFUSED},
+        {"{\"peers\":[{\"addr/port\":\"192.0.2.7:51234\"}]", SS_FORMAT_NO_MATCH, REFUSED},
+        {"plain text", SS_FORMAT_NO_MATCH, REFUSED},
     };
     check_rows(create(&(struct ss_config_journal){.format = SS_FORMAT_JSON,
                                                   .pointers = {[SS_KEY_CLIENT] = client,
@@ -524,10 +909,22 @@ int main(void)
         cmocka_unit_test(haproxy_default_lines_are_events_without_duration),
         cmocka_unit_test(what_is_out_of_range_is_refused),
         cmocka_unit_test(what_lasted_less_than_the_minimum_is_short),
-        cmocka_unit_test(a_plain_keepalive_line_is_an_event_when_there_is_no_minimum),
-        cmocka_unit_test(the_other_presets_read_their_documented_lines),
+        cmocka_unit_test(a_duration_of_nothing_may_be_that_of_a_later_request),
+        cmocka_unit_test(nginx_lines_are_events),
+        cmocka_unit_test(envoy_lines_are_events),
+        cmocka_unit_test(caddy_lines_are_events),
+        cmocka_unit_test(traefik_lines_are_events),
+        cmocka_unit_test(tracing_lines_are_events),
+        cmocka_unit_test(durations_are_read_in_every_unit_and_within_their_range),
+        cmocka_unit_test(addresses_are_read_as_proxies_write_them),
+        cmocka_unit_test(the_address_of_the_wire_goes_before_that_of_a_proxy_header),
+        cmocka_unit_test(a_line_says_which_moment_its_time_is),
+        cmocka_unit_test(the_configuration_says_what_the_entrys_own_time_tells),
         cmocka_unit_test(a_regular_expression_takes_its_named_groups),
         cmocka_unit_test(a_regular_expression_that_backtracks_for_ever_is_given_up),
+        cmocka_unit_test(a_line_that_is_too_long_for_a_regular_expression_is_given_up),
+        cmocka_unit_test(a_regular_expression_may_match_all_of_a_long_line),
+        cmocka_unit_test(json_that_is_too_long_or_too_deep_is_given_up),
         cmocka_unit_test(json_pointers_find_strings_and_numbers),
         cmocka_unit_test(journal_fields_are_read_by_name),
         cmocka_unit_test(tracing_reads_journal_fields_before_the_message),

@@ -89,7 +89,7 @@ static void a_record_has_the_documented_keys_in_the_documented_order(void **stat
         "\"shares\":{\"client\":481200000,\"client_path\":39969000,\"server\":1431000,\"server_path\":0,"
         "\"loss\":0,\"idle\":400000,\"unknown\":0},\"verdict\":\"client\",\"confidence\":\"high\","
         "\"why\":\"the client acknowledged the server's flight, then took 481.2 ms to send its Finished; "
-        "the proxy reports 522 ms\","
+        "the proxy reports 522 ms, which the wire explains\","
         "\"tcp\":{\"rtt_ns\":20059000,\"client_retransmits\":0,\"server_retransmits\":0,"
         "\"lost\":{\"client_to_tap\":0,\"tap_to_server\":0,\"server_to_tap\":0,\"tap_to_client\":0},"
         "\"tap_missing_bytes\":0,\"mirror_duplicates\":0},"
@@ -98,7 +98,8 @@ static void a_record_has_the_documented_keys_in_the_documented_order(void **stat
         "\"server\":{\"ip\":\"203.0.113.1\",\"port\":443}},"
         "\"proxy\":{\"host\":\"edge-ams-1\",\"time\":\"2026-11-22T23:03:17.630619123Z\",\"duration_ns\":"
         "522000000,"
-        "\"clock_offset_ns\":120000,\"fields\":{\"frontend\":\"fe\",\"Th\":\"522\"}},"
+        "\"wire_ns\":502900000,\"difference_ns\":19100000,\"clock_offset_ns\":120000,\"fields\":{"
+        "\"frontend\":\"fe\",\"Th\":\"522\"}},"
         "\"packets\":14,\"packets_missing\":0,\"pcapng\":\"2026-11-22/x.pcapng\"}");
     free(line);
 }
@@ -374,7 +375,7 @@ static const struct story STORIES[] = {
      0x0304},
     {"the server's kernel acknowledged the ClientHello after 1 ms, its ServerHello took 503 ms more; the "
      "proxy "
-     "reports 522 ms",
+     "reports 522 ms, which the wire explains",
      {0, 1, 2, 3, 4, 5, -1, -1, 508, 509, 510, 511, -1},
      0,
      522 * MS,
@@ -446,7 +447,7 @@ static const struct story STORIES[] = {
      SS_TAP_CLIENT,
      SS_OUTCOME_COMPLETE,
      0x0304},
-    {"the client connected, then sent nothing for 2.3 s; the proxy reports 2.3 s",
+    {"the client connected, then sent nothing for 2.3 s; the proxy reports 2.3 s, which the wire explains",
      {0, 1, 2, 2302, 2303, 2304, -1, -1, 2305, 2306, 2307, 2308, -1},
      0,
      2300 * MS,
@@ -456,7 +457,7 @@ static const struct story STORIES[] = {
      SS_OUTCOME_COMPLETE,
      0x0304},
     {"the client connected, then sent nothing for 5 s; then the client closed the connection; the proxy "
-     "reports 5 s",
+     "reports 5 s, which the wire explains",
      {0, 1, 2, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
      5000 * MS,
      5000 * MS,
@@ -485,7 +486,9 @@ static const struct story STORIES[] = {
      SS_TAP_SERVER,
      SS_OUTCOME_CLIENT_RESET,
      0x0304},
-    {"the wire shows 12 ms from the first SYN to the client's Finished; the proxy reports 503 ms",
+    {"the wire shows 12 ms from the first SYN to the client's Finished; the proxy reports 503 ms, 493 ms "
+     "more than the wire shows until the client's Finished: the proxy itself took that long after it, or its "
+     "timer starts elsewhere",
      {0, 1, 2, 3, 4, 5, -1, -1, 6, 7, 8, 12, -1},
      0,
      503 * MS,
@@ -776,14 +779,37 @@ static void an_event_without_a_flow_keeps_what_the_proxy_said(void **state)
     (void)state;
     struct ss_event event = event_of(-1);
     snprintf(event.sni, sizeof(event.sni), "example.com");
-    char *line = ss_unmatched_json("edge-ams-1", &event, "no_flow", "nothing was seen");
+    event.proxied_client = endpoint_of("203.0.113.9:40112");
+    event.has_proxied = event.failed = true;
+    char *line = ss_unmatched_json("edge-ams-1", &event, "no_flow", "nothing was seen", NULL);
     assert_string_equal(line,
                         "{\"schema\":1,\"sensor\":\"edge-ams-1\",\"reason\":\"no_flow\","
                         "\"about\":\"nothing was seen\",\"client\":{\"ip\":\"192.0.2.7\",\"port\":51234},"
+                        "\"proxied_client\":{\"ip\":\"203.0.113.9\",\"port\":40112},"
                         "\"sni\":\"example.com\",\"proxy\":{\"host\":\"edge-ams-1\","
-                        "\"time\":\"2026-11-22T23:03:17.630619123Z\","
+                        "\"time\":\"2026-11-22T23:03:17.630619123Z\",\"failed\":true,"
                         "\"fields\":{\"frontend\":\"fe\",\"Th\":\"522\"}}}");
     free(line);
+}
+
+static void an_event_that_came_too_late_says_by_how_much(void **state)
+{
+    (void)state;
+    const struct {
+        struct ss_unmatched_note note;
+        const char *part;
+    } rows[] = {
+        {{-1, -1, 1}, "\"about\":\"gone\",\"client\""},
+        {{90 * MS, -1, 0}, "\"about\":\"gone\",\"age_ns\":90000000,\"client\""},
+        {{0, 0, 0}, "\"about\":\"gone\",\"age_ns\":0,\"missed_by_ns\":0,\"client\""},
+        {{90 * MS, 30 * MS, 3}, "\"age_ns\":90000000,\"missed_by_ns\":30000000,\"events\":3,\"client\""},
+    };
+    struct ss_event event = event_of(-1);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char *line = ss_unmatched_json("edge-ams-1", &event, "overwritten", "gone", &rows[i].note);
+        assert_non_null(strstr(line, rows[i].part));
+        free(line);
+    }
 }
 
 /* The schema lies beside this file's tests, in docs/. */
@@ -848,6 +874,7 @@ int main(void)
         cmocka_unit_test(every_verdict_has_a_reason_whatever_was_seen),
         cmocka_unit_test(an_open_handshake_says_what_it_waits_for),
         cmocka_unit_test(an_event_without_a_flow_keeps_what_the_proxy_said),
+        cmocka_unit_test(an_event_that_came_too_late_says_by_how_much),
         cmocka_unit_test(an_independent_reader_finds_every_record_within_the_schema),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,6 +43,8 @@ static void every_row_has_its_own_name_and_a_line_about_it(void **state)
         {(const char *(*)(unsigned))ss_share_name, (const char *(*)(unsigned))ss_share_about, SS_SHARE_COUNT},
         {(const char *(*)(unsigned))ss_evidence_name, (const char *(*)(unsigned))ss_evidence_about,
          SS_EVIDENCE_COUNT},
+        {(const char *(*)(unsigned))ss_unwritten_name, (const char *(*)(unsigned))ss_unwritten_about,
+         SS_UNWRITTEN_COUNT},
         {(const char *(*)(unsigned))ss_verdict_name, (const char *(*)(unsigned))ss_verdict_about,
          SS_VERDICT_COUNT},
         {(const char *(*)(unsigned))ss_outcome_name, (const char *(*)(unsigned))ss_outcome_about,
@@ -73,6 +75,7 @@ static void the_names_are_those_of_the_contract(void **state)
     assert_string_equal(ss_confidence_name(SS_CONFIDENCE_HIGH), "high");
     assert_string_equal(ss_refusal_name(SS_REFUSED_NOT_TCP), "not_tcp");
     assert_string_equal(ss_verdict_name(SS_VERDICT_NONE), "none");
+    assert_string_equal(ss_unwritten_name(SS_UNWRITTEN_BEHIND), "behind");
 }
 
 static void each_phase_ends_at_another_mark_in_the_order_of_the_marks(void **state)

@@ -5,6 +5,7 @@
 #include "control/exports.h"
 #include "control/journals.h"
 #include "control/reload.h"
+#include "export/ledger.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -25,6 +27,8 @@
 #define WATCH_NS       SS_NS_PER_S
 #define STOP_MAX_NS    (10 * SS_NS_PER_S)   /* for finishing what is under way */
 #define STOP_LAST_NS   (300 * SS_NS_PER_MS) /* for the last events: journald tells after up to 250 ms */
+
+#define LEDGER_BACK_NS (3600 * SS_NS_PER_S)
 
 #define NEWS_BURST    64
 #define NEWS_A_TURN   1024 /* of each analyzer */
@@ -41,7 +45,10 @@ struct ss_control {
     struct ss_journals *journals;
     struct ss_reload *reload;
     int signal_fd, tick_fd;
-    uint64_t events_taken; /* out of the journals */
+    struct ss_ledger *ledger;
+    uint64_t events_taken[SS_EPOCHS]; /* out of the journals */
+    uint8_t epoch;                    /* that new events belong to */
+    uint64_t steps_told[SS_JOIN_HOSTS];
     int64_t started_ns, next_clock_ns, next_view_ns, next_watch_ns;
     int64_t stop_ns;      /* when stopping ends at the latest; 0: not stopping */
     int64_t last_call_ns; /* stopping: journals are read until then, and what is flagged may settle */
@@ -98,12 +105,24 @@ static void drain_news(struct ss_control *control, int64_t now_ns)
     }
 }
 
-static void take_event(struct ss_control *control, const struct ss_event *event, int64_t now_ns)
+/* It was taken before, in this run or in one that crashed and read further than its cursors say. */
+static bool is_known(struct ss_control *control, const struct ss_event *event)
+{
+    return !ss_ledger_add(control->ledger, event) ||
+           (ss_join_is_before_start(control->join, event) && ss_ledger_is_told(control->ledger, event));
+}
+
+static void take_event(struct ss_control *control, struct ss_event *event, int64_t now_ns)
 {
     struct ss_join_flow *flow;
     enum ss_unmatched reason;
 
-    control->events_taken++;
+    if (is_known(control, event)) {
+        control->view.events_again++;
+        return;
+    }
+    event->epoch = control->epoch;
+    control->events_taken[event->epoch]++;
     switch (ss_join_add_event(control->join, event, tap_now(control), &flow, &reason)) {
     case SS_JOIN_MATCHED:
         ss_exports_flow(control->exports, flow, event, now_ns);
@@ -149,20 +168,46 @@ static void expire(struct ss_control *control, int64_t now_ns)
     }
 }
 
-/* Whether all events that were read are on disk, or counted as not written. */
-static bool is_settled(const struct ss_control *control)
+/* ---- cursors ---- */
+
+/* Events of the epoch that are neither on disk nor counted as not written. */
+static uint64_t pending(const struct ss_control *control, unsigned epoch)
 {
     struct ss_writer_view writer;
 
     ss_writer_view(control->appliance->writer, &writer);
-    return control->events_taken == writer.events_durable + writer.events_failed +
-                                        ss_exports_counters(control->exports)->events_settled;
+    return control->events_taken[epoch] - writer.events_durable[epoch] - writer.events_failed[epoch] -
+           ss_exports_counters(control->exports)->events_settled[epoch];
 }
 
+static bool is_settled(const struct ss_control *control)
+{
+    return pending(control, 0) == 0 && pending(control, 1) == 0;
+}
+
+/* A position in the journals may be saved once all events before it have come to their end. Under a stream of
+ * events there is never a moment without any under way; so they belong to two epochs in turn. Where one ends,
+ * the positions are marked; once its last event has ended, the mark is saved, and the other epoch ends. */
 static void save_cursors(struct ss_control *control)
 {
-    if (is_settled(control))
+    if (pending(control, !control->epoch) > 0)
+        return;
+    ss_journals_save(control->journals);
+    ss_journals_mark(control->journals);
+    control->epoch = !control->epoch;
+    if (pending(control, !control->epoch) == 0)
         ss_journals_save(control->journals);
+}
+
+/* What an earlier run wrote since its cursors were saved comes again. Files may be dated by a clock that was
+ * set since. */
+static void load_ledger(struct ss_control *control)
+{
+    const char *directory = control->appliance->config->export_directory;
+    int64_t saved_ns = ss_journals_saved_ns(control->journals);
+
+    if (directory != NULL && saved_ns > 0)
+        ss_ledger_load(control->ledger, directory, saved_ns - LEDGER_BACK_NS);
 }
 
 /* ---- the view ---- */
@@ -170,6 +215,34 @@ static void save_cursors(struct ss_control *control)
 static double rate_error_ppm(const struct ss_clock *clock)
 {
     return (1e9 / clock->ns_per_tick / (double)rte_get_tsc_hz() - 1) * 1e6;
+}
+
+/* A name out of a journal. */
+static const char *printable(const char *text, char ret_text[SS_HOST_MAX])
+{
+    size_t length = 0;
+
+    for (; length < SS_HOST_MAX - 1 && text[length] != '\0'; length++)
+        ret_text[length] = text[length] > ' ' && text[length] <= '~' ? text[length] : '?';
+    ret_text[length] = '\0';
+    return ret_text;
+}
+
+/* Joins hang on a proxy's clock: whoever set it may want to know. */
+static void tell_steps(struct ss_control *control)
+{
+    const struct ss_control_view *view = &control->view;
+    char by[SS_DURATION_TEXT_MAX], now[SS_DURATION_TEXT_MAX], at[SS_TIME_TEXT_MAX], name[SS_HOST_MAX];
+
+    for (unsigned i = 0; i < view->host_count; i++) {
+        const struct ss_join_host *host = &view->hosts[i];
+        if (host->steps == control->steps_told[i])
+            continue;
+        control->steps_told[i] = host->steps;
+        fprintf(stderr, "slowshake: the clock of host %s was set by %s, noticed at %s: it is %s off by now\n",
+                printable(host->name, name), ss_duration_say(host->stepped_ns, by),
+                ss_time_format(host->stepped_at_ns, at), ss_duration_say(host->offset_ns, now));
+    }
 }
 
 static void publish(struct ss_control *control)
@@ -180,11 +253,17 @@ static void publish(struct ss_control *control)
 
     view->join = *ss_join_counters(control->join);
     view->host_count = (unsigned)ss_join_hosts(control->join, view->hosts, SS_JOIN_HOSTS);
+    int64_t oldest_ns = ss_join_oldest(control->join);
+    view->join_age_ns = oldest_ns != 0 ? tap_now(control) - oldest_ns : 0;
+    tell_steps(control);
     view->flagged = exports->flagged;
     view->exports_asked = exports->asked;
     view->exports_done = exports->done;
     view->exports_gone = exports->gone;
     view->exports_refused = exports->refused;
+    view->events_refused = exports->events_refused;
+    view->unmatched_refused = exports->unmatched_refused;
+    view->events_pending = pending(control, 0) + pending(control, 1);
     view->clock_steps = clock->steps;
     view->clock_error_ns = ss_clock_read(clock).error_ns;
     view->clock_ppm = rate_error_ppm(clock);
@@ -290,6 +369,8 @@ void ss_control_run(struct ss_control *control)
     uint64_t ticks;
 
     control->started_ns = monotonic_now();
+    ss_join_set_start(control->join, tap_now(control));
+    save_cursors(control); /* a first run that is killed early shall find where it began */
     while (!control->is_done) {
         if (poll(polled, 2, -1) < 0 && errno != EINTR)
             break;
@@ -332,18 +413,24 @@ static int open_all(struct ss_control *control, char *ret_why, size_t why_bytes)
 {
     struct ss_appliance *appliance = control->appliance;
     int error = open_descriptors(control);
+    uint64_t seed = 0;
 
+    if (error == 0 && getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+        error = -EIO;
     if (error == 0)
-        error = ss_join_create(flows_max(appliance->config), WAITING_MAX, &control->join);
-    if (error == 0)
+        error = ss_join_create(flows_max(appliance->config), WAITING_MAX, seed, &control->join);
+    if (error == 0) {
         control->exports = ss_exports_create(appliance, control->join);
-    if (error != 0 || control->exports == NULL) {
+        control->ledger = ss_ledger_create();
+    }
+    if (error != 0 || control->exports == NULL || control->ledger == NULL) {
         snprintf(ret_why, why_bytes, "the control loop cannot start: out of memory or descriptors");
         return error != 0 ? error : -ENOMEM;
     }
     error = ss_journals_open(appliance->config, &control->journals, ret_why, why_bytes);
     if (error != 0)
         return error;
+    load_ledger(control);
     control->reload = ss_reload_create(appliance, control->journals, control->join);
     if (control->reload == NULL)
         snprintf(ret_why, why_bytes, "the control loop cannot start: out of memory");
@@ -380,6 +467,7 @@ void ss_control_free(struct ss_control *control)
     ss_journals_close(control->journals);
     ss_exports_free(control->exports);
     ss_join_free(control->join);
+    ss_ledger_free(control->ledger);
     if (control->signal_fd >= 0)
         close(control->signal_fd);
     if (control->tick_fd >= 0)

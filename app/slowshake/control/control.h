@@ -22,8 +22,11 @@ struct ss_control_view {
     char journal_errors[SS_JOURNALS_MAX][160]; /* "" while well */
     struct ss_join_host hosts[SS_JOIN_HOSTS];
     unsigned host_count;
-    uint64_t flagged; /* flows flagged, by wire or proxy */
-    uint64_t exports_asked, exports_done, exports_gone, exports_refused;
+    int64_t join_age_ns;     /* of the oldest handshake that the join knows; 0: none */
+    uint64_t flagged;        /* flows flagged, by wire or proxy */
+    uint64_t events_again;   /* read again after a restart, or a journal's reopening, and left alone */
+    uint64_t events_pending; /* read, and not yet on disk or counted as not written */
+    uint64_t exports_asked, exports_done, exports_gone, exports_refused, events_refused, unmatched_refused;
     uint64_t clock_steps;
     uint32_t clock_error_ns;
     double clock_ppm; /* measured counter rate against the rate that DPDK reports */

@@ -23,6 +23,7 @@ struct export
     uint32_t next;                /* in its list */
     uint16_t analyzer;
     uint8_t state;
+    bool is_event;  /* without a flow from the beginning */
     bool is_anew;   /* judged again while it was asked for */
     bool is_broken; /* there was no memory for one of its blocks */
 };
@@ -36,7 +37,7 @@ struct ss_exports {
     struct ss_join *join;
     struct export entries[SS_EXPORTS_MAX];
     struct list unused, settling, ready;
-    unsigned under_way, asked;
+    unsigned under_way, events, asked;
     _Atomic size_t held; /* bytes of blocks; the writer subtracts */
     struct ss_kept kept;
     struct ss_exports_counters counters;
@@ -113,10 +114,8 @@ static struct export *new_entry(struct ss_exports *exports, struct ss_join_flow 
 {
     struct ss_writer_job *job = exports->unused.first != NONE ? calloc(1, sizeof(*job)) : NULL;
 
-    if (job == NULL) {
-        exports->counters.refused++;
+    if (job == NULL)
         return NULL;
-    }
     struct export *entry = &exports->entries[take_first(exports, &exports->unused)];
     *entry = (struct export){.job = job, .flow = flow, .next = NONE};
     job->is_flow = flow != NULL;
@@ -138,6 +137,7 @@ static void release(struct ss_exports *exports, struct export *entry)
         entry->flow->job = 0;
     if (entry->job != NULL)
         ss_writer_job_free(entry->job);
+    exports->events -= entry->is_event;
     *entry = (struct export){.state = FREE};
     append(exports, &exports->unused, number_of(exports, entry));
     exports->under_way--;
@@ -145,16 +145,19 @@ static void release(struct ss_exports *exports, struct export *entry)
 
 /* ---- events ---- */
 
-/* Of several events the longest is in the record: those of later requests on a connection tell less. */
+/* Of several events the longest is in the record: those of later requests on a connection tell less. All are
+ * kept until it is known that there is a record. */
 static void attach(struct export *entry, const struct ss_event *event)
 {
     struct ss_writer_job *job = entry->job;
+    bool is_longest = !job->has_event || event->duration_ns > job->event.duration_ns;
 
-    job->events++;
-    if (job->has_event && event->duration_ns <= job->event.duration_ns)
-        return;
-    job->event = *event;
+    if (job->has_event)
+        ss_copies_add_event(job, is_longest ? &job->event : event);
+    if (is_longest)
+        job->event = *event;
     job->has_event = true;
+    job->events[event->epoch]++;
 }
 
 /* A further revision says what the one before said of the proxy. */
@@ -170,21 +173,55 @@ static void restore_event(struct ss_exports *exports, struct export *entry)
     job->has_event = true;
 }
 
-static void settle_event(struct ss_exports *exports, const struct ss_event *event)
+static void settle_events(struct ss_exports *exports, const unsigned events[SS_EPOCHS], bool refused)
 {
-    exports->counters.events_settled += event != NULL;
+    for (unsigned i = 0; i < SS_EPOCHS; i++) {
+        exports->counters.events_settled[i] += events[i];
+        exports->counters.events_refused += refused ? events[i] : 0;
+    }
+}
+
+static void settle_event(struct ss_exports *exports, const struct ss_event *event, bool refused)
+{
+    unsigned events[SS_EPOCHS] = {0};
+
+    events[event->epoch] = 1;
+    settle_events(exports, events, refused);
+}
+
+static int64_t tap_now(const struct ss_exports *exports)
+{
+    struct ss_clock_line line = ss_clock_read(&exports->appliance->clock);
+    return ss_clock_ns(&line, ss_clock_ticks());
+}
+
+/* Of something that was then, by the tap's clock, while what is left begins at oldest_ns (0: not known). */
+static struct ss_unmatched_note note_of(const struct ss_exports *exports, int64_t then_ns, int64_t oldest_ns)
+{
+    int64_t now_ns = tap_now(exports);
+    return (struct ss_unmatched_note){
+        .age_ns = then_ns > 0 && then_ns <= now_ns ? now_ns - then_ns : -1,
+        .missed_by_ns = then_ns > 0 && then_ns <= oldest_ns ? oldest_ns - then_ns : -1,
+    };
 }
 
 void ss_exports_unmatched(struct ss_exports *exports, const struct ss_event *event, enum ss_unmatched reason)
 {
-    struct export *entry = new_entry(exports, NULL);
+    struct export *entry = exports->events < SS_EXPORTS_EVENTS ? new_entry(exports, NULL) : NULL;
 
     if (entry == NULL) {
-        settle_event(exports, event);
+        exports->counters.unmatched_refused++;
+        settle_event(exports, event, true);
         return;
     }
+    entry->is_event = true;
+    exports->events++;
     attach(entry, event);
     entry->job->reason = reason;
+    entry->job->note = (struct ss_unmatched_note){.age_ns = -1, .missed_by_ns = -1};
+    if (reason == SS_UNMATCHED_TOO_OLD)
+        entry->job->note = note_of(exports, event->time_ns - ss_join_offset(exports->join, event->host),
+                                   ss_join_oldest(exports->join));
     entry->state = READY;
     append(exports, &exports->ready, number_of(exports, entry));
 }
@@ -222,14 +259,16 @@ void ss_exports_flow(struct ss_exports *exports, struct ss_join_flow *flow, cons
     struct export *entry = entry_of(exports, flow);
 
     if (entry == NULL && is_old_news(flow, event)) {
-        settle_event(exports, event);
+        settle_event(exports, event, false);
         return;
     }
     if (entry == NULL) {
         exports->counters.flagged += !flow->exported;
         entry = new_entry(exports, flow);
         if (entry == NULL) {
-            settle_event(exports, event);
+            exports->counters.refused++;
+            if (event != NULL)
+                settle_event(exports, event, true);
             return;
         }
         /* A flow that was written already has had its time to settle. */
@@ -268,7 +307,7 @@ static bool ask(struct ss_exports *exports, struct export *entry)
 static bool may_ask(const struct ss_exports *exports)
 {
     return exports->asked < SS_EXPORTS_ASKED &&
-           atomic_load_explicit(&exports->held, memory_order_relaxed) < SS_EXPORTS_HELD_BYTES;
+           atomic_load_explicit(&exports->held, memory_order_relaxed) < SS_COPIES_HELD_BYTES;
 }
 
 static void ask_what_is_due(struct ss_exports *exports, int64_t now_ns, bool at_once)
@@ -285,7 +324,7 @@ static void ask_what_is_due(struct ss_exports *exports, int64_t now_ns, bool at_
 }
 
 /* The history has overwritten the finding itself: for the proxy's report that is the end. */
-static void lose(struct ss_exports *exports, struct export *entry)
+static void lose(struct ss_exports *exports, struct export *entry, int64_t oldest_ns)
 {
     struct ss_join_flow evicted = {0};
     struct ss_join_flow *flow = has_flow(exports, entry) ? entry->flow : &evicted;
@@ -297,28 +336,30 @@ static void lose(struct ss_exports *exports, struct export *entry)
         return;
     }
     exports->counters.gone++;
-    if (job->events == 0) {
+    unsigned events = job->events[0] + job->events[1];
+    if (events == 0) {
         release(exports, entry);
         return;
     }
-    for (unsigned i = 0; i < job->events; i++)
+    for (unsigned i = 0; i < events; i++)
         ss_join_overwritten(exports->join, flow);
     flow->job = 0;
     entry->flow = NULL;
     job->is_flow = false;
     job->reason = SS_UNMATCHED_OVERWRITTEN;
+    job->note = note_of(exports, entry->news.end_ns, oldest_ns);
     entry->state = READY;
     append(exports, &exports->ready, number_of(exports, entry));
 }
 
-static void finish(struct ss_exports *exports, struct export *entry, bool is_gone)
+static void finish(struct ss_exports *exports, struct export *entry, const struct ss_export_block *block)
 {
     exports->asked--;
-    if (is_gone) {
-        lose(exports, entry);
+    if (block->is_gone) {
+        lose(exports, entry, block->oldest_ns);
     } else if (entry->is_broken) {
         exports->counters.refused++;
-        exports->counters.events_settled += entry->job->events;
+        settle_events(exports, entry->job->events, true);
         release(exports, entry);
     } else {
         entry->state = READY;
@@ -337,7 +378,7 @@ static void take_block(struct ss_exports *exports, const struct ss_export_block 
     if (!block->is_gone && !entry->is_broken)
         entry->is_broken = !ss_copies_add(entry->job, &entry->last, block);
     if (block->is_last || block->is_gone)
-        finish(exports, entry, block->is_gone);
+        finish(exports, entry, block);
 }
 
 static void take_blocks(struct ss_exports *exports)

@@ -15,15 +15,18 @@
 #include "appliance.h"
 #include "join/join.h"
 
-#define SS_EXPORTS_MAX        16384                /* under way */
-#define SS_EXPORTS_ASKED      32                   /* asked for at once */
-#define SS_EXPORTS_HELD_BYTES (256u * 1024 * 1024) /* no more is asked for while this much is held */
+#define SS_EXPORTS_MAX    16384 /* under way */
+#define SS_EXPORTS_EVENTS 8192  /* of them, events without a flow */
+#define SS_EXPORTS_ASKED  32    /* asked for at once, and none while SS_COPIES_HELD_BYTES are held */
 
 struct ss_exports_counters {
     uint64_t flagged; /* flows */
     uint64_t asked, done, gone;
-    uint64_t refused;        /* found no room or no memory */
-    uint64_t events_settled; /* events that no job of the writer counts: nothing new in them, or refused */
+    uint64_t refused;           /* flows that found no room or no memory */
+    uint64_t events_refused;    /* events that are written nowhere for that reason */
+    uint64_t unmatched_refused; /* of them, those without a flow */
+    /* Events that no job of the writer counts, by epoch: nothing new in them, or refused. */
+    uint64_t events_settled[SS_EPOCHS];
 };
 
 struct ss_exports;

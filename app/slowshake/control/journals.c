@@ -202,6 +202,27 @@ bool ss_journals_next(struct ss_journals *journals, int64_t now_ns, struct ss_ev
     return false;
 }
 
+int64_t ss_journals_saved_ns(const struct ss_journals *journals)
+{
+    int64_t oldest_ns = 0;
+
+    for (unsigned i = 0; i < journals->count; i++) {
+        const struct ss_journal *handle = journals->sources[i].handle;
+        int64_t saved_ns = handle != NULL ? ss_journal_saved_ns(handle) : 0;
+        if (saved_ns > 0 && (oldest_ns == 0 || saved_ns < oldest_ns))
+            oldest_ns = saved_ns;
+    }
+    return oldest_ns;
+}
+
+void ss_journals_mark(struct ss_journals *journals)
+{
+    for (unsigned i = 0; i < journals->count; i++) {
+        if (journals->sources[i].handle != NULL)
+            ss_journal_mark(journals->sources[i].handle);
+    }
+}
+
 void ss_journals_save(struct ss_journals *journals)
 {
     for (unsigned i = 0; i < journals->count; i++) {

@@ -29,7 +29,12 @@ void ss_journals_turn(struct ss_journals *journals, int64_t now_ns);
 /* The next event of this round; false: that was all. */
 bool ss_journals_next(struct ss_journals *journals, int64_t now_ns, struct ss_event *ret_event);
 
-/* Everything that was given has been handled: the cursors may move there. */
+/* When the oldest cursor file was written that the journals were opened with; 0: no journal had one. */
+int64_t ss_journals_saved_ns(const struct ss_journals *journals);
+
+/* Remembers how far the journals were read. */
+void ss_journals_mark(struct ss_journals *journals);
+/* Everything that was given before the mark has been handled: the cursors may move there. */
 void ss_journals_save(struct ss_journals *journals);
 
 /* The journals' part of the view. */

@@ -170,10 +170,11 @@ static void merge(struct ss_results *results)
 static void take_unmatched(struct ss_results *results, const struct ss_event *event, enum ss_unmatched reason)
 {
     if (results->store != NULL &&
-        ss_store_unmatched(results->store, results->config->sensor, event, reason) != 0)
+        ss_store_unmatched(results->store, results->config->sensor, event, reason, NULL) != 0)
         results->status = EXIT_FAILURE;
 }
 
+/* Of several events the longest: those of later requests on a connection tell less. */
 static void attach(struct ss_results *results, const struct ss_join_flow *flow, const struct ss_event *event)
 {
     struct item key = {.news = flow->news};
@@ -188,6 +189,8 @@ static void attach(struct ss_results *results, const struct ss_join_flow *flow, 
     }
     struct item *item = &results->items[low];
     if (item->event == NULL && (item->event = malloc(sizeof(*event))) != NULL)
+        *item->event = *event;
+    else if (item->event != NULL && event->duration_ns > item->event->duration_ns)
         *item->event = *event;
 }
 
@@ -283,7 +286,7 @@ static int join_journals(struct ss_results *results)
 {
     if (journal_count(results) == 0)
         return 0;
-    if (ss_join_create(results->count + 1, WAITING_MAX, &results->join) != 0) {
+    if (ss_join_create(results->count + 1, WAITING_MAX, 0, &results->join) != 0) {
         fprintf(stderr, "slowshake read: no memory for the join\n");
         return EXIT_FAILURE;
     }
@@ -410,6 +413,8 @@ int ss_results_show(struct ss_results *results, bool whole)
         return EXIT_FAILURE;
     for (size_t i = 0; i < results->count; i++)
         show_item(results, &results->items[i], &table);
+    if (results->store != NULL && ss_store_sync(results->store) != 0)
+        results->status = EXIT_FAILURE;
     if (!results->options->json && whole)
         ss_table_end(&table, results->options->all);
     if (fflush(stdout) != 0 || ferror(stdout)) {

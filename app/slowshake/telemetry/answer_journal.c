@@ -3,13 +3,14 @@
 /* What the operator put in: /slowshake/journal, config. */
 
 #include "telemetry/answer.h"
+#include "base/units.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Worst cases, with every character of a text escaped: a journal takes 700 bytes, a host 300, of 16384. */
-#define HOSTS_A_PAGE      8
+/* Worst cases, with every character of a text escaped: a journal takes 700 bytes, a host 440, of 16384. */
+#define HOSTS_A_PAGE      6
 #define DIRECTORY_SHOWN   80
 #define ERROR_SHOWN       100
 #define CONFIG_PAGE_BYTES 14000 /* of the text with its escapes */
@@ -36,8 +37,9 @@ static void add_journal(struct rte_tel_data *answer, const struct ss_appliance *
     ss_answer_uint(answer, "errors", counters->errors);
 }
 
-static void add_join(struct rte_tel_data *answer, const struct ss_join_counters *join)
+static void add_join(struct rte_tel_data *answer, const struct ss_control_view *control)
 {
+    const struct ss_join_counters *join = &control->join;
     struct rte_tel_data *events = ss_answer_dict(answer, "events");
     struct rte_tel_data *reasons = ss_answer_dict(answer, "unmatched");
     struct rte_tel_data *index = ss_answer_dict(answer, "join");
@@ -47,6 +49,8 @@ static void add_join(struct rte_tel_data *answer, const struct ss_join_counters 
         ss_answer_uint(reasons, ss_unmatched_name((enum ss_unmatched)i), join->unmatched[i]);
     ss_answer_uint(index, "handshakes", join->flows);
     ss_answer_uint(index, "handshakes_evicted", join->flows_evicted);
+    ss_answer_uint(index, "age_ns", (uint64_t)control->join_age_ns);
+    ss_answer_uint(index, "late_max_ns", (uint64_t)join->late_max_ns);
     ss_answer_uint(index, "walks_cut", join->walks_cut);
     ss_answer_uint(index, "hosts_refused", join->hosts_refused);
 }
@@ -58,6 +62,13 @@ static void add_host(struct rte_tel_data *answer, const struct ss_join_host *hos
     ss_answer_signed(answer, "offset_ns", host->offset_ns);
     ss_answer_uint(answer, "spread_ns", (uint64_t)host->spread_ns);
     ss_answer_uint(answer, "samples", host->samples);
+    ss_answer_int(answer, "trusted", host->learned);
+    ss_answer_uint(answer, "steps", host->steps);
+    if (host->steps == 0)
+        return;
+    char text[SS_TIME_TEXT_MAX];
+    ss_answer_signed(answer, "stepped_ns", host->stepped_ns);
+    ss_answer_text(answer, "stepped_at", ss_time_format(host->stepped_at_ns, text), SS_ANSWER_TEXT_MAX);
 }
 
 int ss_answer_journal(const struct ss_appliance *appliance, const char *parameter,
@@ -72,7 +83,7 @@ int ss_answer_journal(const struct ss_appliance *appliance, const char *paramete
     if (control == NULL)
         return -ENOMEM;
     ss_control_view(appliance->control, control);
-    add_join(answer, &control->join);
+    add_join(answer, control);
     struct rte_tel_data *journals = ss_answer_dict(answer, "journals");
     for (unsigned i = 0; i < control->journal_count; i++)
         add_journal(ss_answer_dict_at(journals, i), appliance, control, i);

@@ -94,31 +94,70 @@ static void add_handshakes(struct rte_tel_data *answer, const struct ss_worker_v
     ss_answer_uint(flows, "evicted", counters->flows_evicted);
 }
 
+static uint64_t sum_of(const uint64_t unwritten[SS_UNWRITTEN_COUNT], enum ss_unwritten from,
+                       enum ss_unwritten to)
+{
+    uint64_t sum = 0;
+    for (enum ss_unwritten i = from; i < to; i++)
+        sum += unwritten[i];
+    return sum;
+}
+
+static void add_reasons(struct rte_tel_data *answer, const char *name,
+                        const uint64_t unwritten[SS_UNWRITTEN_COUNT])
+{
+    struct rte_tel_data *reasons = ss_answer_dict(answer, name);
+    for (unsigned i = 0; i < SS_UNWRITTEN_COUNT; i++) {
+        if (unwritten[i] > 0)
+            ss_answer_uint(reasons, ss_unwritten_name((enum ss_unwritten)i), unwritten[i]);
+    }
+}
+
+static void add_store(struct rte_tel_data *exports, const struct ss_store_counters *store)
+{
+    ss_answer_uint(exports, "records", store->records);
+    ss_answer_uint(exports, "pcapngs", store->pcapngs);
+    ss_answer_uint(exports, "unmatched", store->unmatched);
+    ss_answer_uint(exports, "record_errors", sum_of(store->records_unwritten, 0, SS_UNWRITTEN_COUNT));
+    ss_answer_uint(exports, "pcapng_errors",
+                   sum_of(store->pcapngs_unwritten, SS_UNWRITTEN_NO_SPACE, SS_UNWRITTEN_COUNT));
+    ss_answer_uint(exports, "unmatched_errors", sum_of(store->unmatched_unwritten, 0, SS_UNWRITTEN_COUNT));
+    ss_answer_uint(exports, "rate_limited",
+                   sum_of(store->pcapngs_unwritten, SS_UNWRITTEN_RATE, SS_UNWRITTEN_RESERVE));
+    ss_answer_uint(exports, "quota_removed", store->quota_removed);
+    ss_answer_uint(exports, "bytes", store->bytes);
+    ss_answer_uint(exports, "found_halves", store->found.halves + store->found.cut_lines);
+    ss_answer_uint(exports, "found_recovered", store->found.recovered);
+    ss_answer_uint(exports, "found_orphans", store->found.orphans);
+    ss_answer_text(exports, "last_error", store->last_errno != 0 ? strerror(store->last_errno) : "",
+                   SS_ANSWER_TEXT_MAX);
+}
+
 static void add_exports(struct rte_tel_data *answer, const struct ss_control_view *control,
                         const struct ss_writer_view *writer)
 {
     struct rte_tel_data *exports = ss_answer_dict(answer, "exports");
-    const struct ss_store_counters *store = &writer->store;
 
     ss_answer_uint(exports, "flagged", control->flagged);
     ss_answer_uint(exports, "asked", control->exports_asked);
     ss_answer_uint(exports, "done", control->exports_done);
     ss_answer_uint(exports, "gone", control->exports_gone);
     ss_answer_uint(exports, "refused", control->exports_refused);
+    ss_answer_uint(exports, "events_refused", control->events_refused);
     ss_answer_uint(exports, "jobs", writer->jobs);
     ss_answer_uint(exports, "writer_full", writer->refused);
-    ss_answer_uint(exports, "records", store->records);
-    ss_answer_uint(exports, "pcapngs", store->pcapngs);
-    ss_answer_uint(exports, "unmatched", store->unmatched);
-    ss_answer_uint(exports, "record_errors", store->record_errors);
-    ss_answer_uint(exports, "pcapng_errors", store->pcapng_errors);
-    ss_answer_uint(exports, "rate_limited", store->rate_limited);
-    ss_answer_uint(exports, "quota_removed", store->quota_removed);
-    ss_answer_uint(exports, "bytes", store->bytes);
-    ss_answer_uint(exports, "events_failed", writer->events_failed);
+    add_store(exports, &writer->store);
+    ss_answer_uint(exports, "events_failed", writer->events_failed[0] + writer->events_failed[1]);
+    ss_answer_uint(exports, "events_pending", control->events_pending);
+    ss_answer_uint(exports, "events_again", control->events_again);
     ss_answer_uint(exports, "journal_errors", writer->journal_errors);
-    ss_answer_text(exports, "last_error", store->last_errno != 0 ? strerror(store->last_errno) : "",
-                   SS_ANSWER_TEXT_MAX);
+    uint64_t unmatched[SS_UNWRITTEN_COUNT];
+    memcpy(unmatched, writer->store.unmatched_unwritten, sizeof(unmatched));
+    unmatched[SS_UNWRITTEN_BEHIND] += control->unmatched_refused;
+    struct rte_tel_data *unwritten = ss_answer_dict(answer, "unwritten");
+    add_reasons(unwritten, "records", writer->store.records_unwritten);
+    add_reasons(unwritten, "pcapngs", writer->store.pcapngs_unwritten);
+    add_reasons(unwritten, "unmatched", unmatched);
 }
 
 static void add_clock(struct rte_tel_data *answer, const struct ss_appliance *appliance,

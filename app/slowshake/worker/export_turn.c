@@ -34,7 +34,10 @@ static void begin(struct ss_worker *worker)
     worker->is_begun = true;
     worker->counters.exports++;
     if (finding == NULL || !ss_export_begin(worker->analyzer, worker->exporting.note, &worker->cursor)) {
+        struct ss_analyzer_gauges gauges;
+        ss_analyzer_gauges(worker->analyzer, &gauges);
         worker->counters.exports_gone++;
+        worker->block->oldest_ns = gauges.handshakes_oldest_ns;
         worker->block->is_gone = worker->block->is_last = true;
         worker->is_block_full = true;
         return;

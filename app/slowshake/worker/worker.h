@@ -49,7 +49,8 @@ struct ss_export_block {
     uint32_t used; /* bytes of data */
     uint32_t records;
     bool is_last;
-    bool is_gone;                 /* the finding itself was overwritten: nothing else is in here */
+    bool is_gone;                 /* the finding itself was overwritten: nothing else is in here, but */
+    int64_t oldest_ns;            /* how far back the handshakes tier goes */
     uint64_t packets;             /* of the flow; valid in the last block, and */
     uint64_t packets_given;       /* those of them that are in this job's blocks */
     struct ss_finding finding;    /* in the first block */

@@ -47,11 +47,13 @@ int ss_report_send(int fd, const struct ss_record *record, const struct ss_write
     char client[SS_ENDPOINT_TEXT_MAX], server[SS_ENDPOINT_TEXT_MAX], start[SS_TIME_TEXT_MAX];
     char took[SS_DURATION_TEXT_MAX], duration[NUMBER_BYTES], proxy[NUMBER_BYTES], revision[NUMBER_BYTES];
     char message[SS_WRITER_WHY_BYTES + 256], flags[FLAGS_BYTES];
+    char proxied[SS_ENDPOINT_TEXT_MAX], error[NUMBER_BYTES], missing[NUMBER_BYTES];
     const struct ss_event *event = record->event;
+    const struct ss_finding *finding = record->finding;
 
     ss_endpoint_format(&flow->client, client);
     ss_endpoint_format(&flow->server, server);
-    list_flags(record->finding->flags | (event != NULL ? SS_FLAG_PROXY : 0), flags);
+    list_flags(finding->flags | (event != NULL ? SS_FLAG_PROXY : 0), flags);
     snprintf(message, sizeof(message), "TLS handshake of %s with %s took %s, verdict %s: %s", client, server,
              ss_duration_say(flow->duration_ns, took), ss_verdict_name(flow->verdict), flow->why);
     const struct ss_summary_field fields[] = {
@@ -66,16 +68,23 @@ int ss_report_send(int fd, const struct ss_record *record, const struct ss_write
         {"SLOWSHAKE_CLIENT", client},
         {"SLOWSHAKE_ORIGIN", record->origin},
         {"SLOWSHAKE_SERVER", server},
+        {"SLOWSHAKE_PROXIED_CLIENT",
+         finding->has_proxied ? ss_endpoint_format(&finding->proxied_client, proxied) : NULL},
         {"SLOWSHAKE_SNI", text_or_none(flow->sni)},
         {"SLOWSHAKE_OUTCOME", ss_outcome_name(flow->outcome)},
         {"SLOWSHAKE_DURATION_NS", number(flow->duration_ns, duration)},
+        {"SLOWSHAKE_CLOCK_ERROR_NS", number(finding->clock_error_ns, error)},
+        {"SLOWSHAKE_TAP_MISSING_BYTES",
+         finding->tap_missing_bytes > 0 ? number((int64_t)finding->tap_missing_bytes, missing) : NULL},
         {"SLOWSHAKE_VERDICT", ss_verdict_name(flow->verdict)},
         {"SLOWSHAKE_CONFIDENCE", ss_confidence_name(flow->confidence)},
         {"SLOWSHAKE_WHY", flow->why},
         {"SLOWSHAKE_FLAGGED_BY", flags},
         {"SLOWSHAKE_PROXY_HOST", event != NULL ? text_or_none(event->host) : NULL},
         {"SLOWSHAKE_PROXY_DURATION_NS", flow->proxy_ns >= 0 ? number(flow->proxy_ns, proxy) : NULL},
+        {"SLOWSHAKE_PROXY_CURSOR", event != NULL ? text_or_none(event->cursor) : NULL},
         {"SLOWSHAKE_PCAPNG", record->pcapng},
+        {"SLOWSHAKE_PCAPNG_SKIPPED", record->pcapng_skipped},
     };
     return ss_summary_send(fd, SS_SUMMARY_SOCKET, fields, sizeof(fields) / sizeof(fields[0]));
 }

@@ -75,6 +75,8 @@ static ss_thread_result run(void *argument)
             publish(writer);
             reconfigure(writer);
         }
+        ss_writing_sync(&writer->writing);
+        publish(writer);
         /* Sleeps until something was handed over; what came meanwhile is told already. */
         if (!is_last && read(writer->wake, &told, sizeof(told)) < 0 && errno != EINTR)
             break;
@@ -166,11 +168,17 @@ bool ss_writer_give(struct ss_writer *writer, struct ss_writer_job *job)
 void ss_writer_job_free(struct ss_writer_job *job)
 {
     struct ss_export_block *block = job->blocks;
+    struct ss_writer_event *more = job->more;
 
     while (block != NULL) {
         struct ss_export_block *next = block->next;
         free(block);
         block = next;
+    }
+    while (more != NULL) {
+        struct ss_writer_event *next = more->next;
+        free(more);
+        more = next;
     }
     if (job->held != NULL)
         atomic_fetch_sub_explicit(job->held, job->bytes, memory_order_relaxed);

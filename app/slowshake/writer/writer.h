@@ -17,30 +17,41 @@
 #define SS_WRITER_JOBS      256 /* waiting to be written */
 #define SS_WRITER_WHY_BYTES 256
 
+/* An event belongs to one of two epochs: see control/control.c. */
+#define SS_EPOCHS 2
+
 struct ss_writer;
+
+/* A further event of a job. */
+struct ss_writer_event {
+    struct ss_writer_event *next;
+    struct ss_event event;
+};
 
 /* A flow to write, or (is_flow == false) an event that found none. Control fills it, the writer frees it with
  * its blocks. */
 struct ss_writer_job {
     bool is_flow;
     bool has_event;
-    unsigned events;                /* so many events wait for this to be durable */
+    unsigned events[SS_EPOCHS];     /* so many events, by epoch, wait for this to be durable */
     struct ss_export_block *blocks; /* copies, chained, the first with the finding; each to be freed */
-    size_t bytes;                   /* of the blocks, subtracted from *held when they are freed */
+    size_t bytes; /* of the blocks and further events, subtracted from *held when they are freed */
     _Atomic size_t *held;
-    struct ss_event event;
+    struct ss_event event;        /* of several, the longest */
+    struct ss_writer_event *more; /* the others, as far as there was room for them */
     int64_t clock_offset_ns;
     unsigned revision;
-    enum ss_unmatched reason;
+    enum ss_unmatched reason; /* without a flow */
+    struct ss_unmatched_note note;
 };
 
 struct ss_writer_view {
     struct ss_store_counters store;
-    uint64_t jobs;           /* written, or failed */
-    uint64_t refused;        /* how often the ring was full; the job was offered again */
-    uint64_t journal_errors; /* summaries that did not go out */
-    uint64_t events_durable; /* events of jobs that are on disk */
-    uint64_t events_failed;  /* events of jobs that could not be written */
+    uint64_t jobs;                      /* written, or failed */
+    uint64_t refused;                   /* how often the ring was full; the job was offered again */
+    uint64_t journal_errors;            /* summaries that did not go out */
+    uint64_t events_durable[SS_EPOCHS]; /* events of jobs that are on disk, by epoch */
+    uint64_t events_failed[SS_EPOCHS];  /* events of jobs that could not be written */
     /* Of flows with a full handshake, and with a resumed one, each once; the proxy's report included where it
      * came first. */
     uint64_t verdicts[2][SS_VERDICT_COUNT];

@@ -5,12 +5,14 @@
 #include "writer/report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define PATH_BYTES     80
+#define SYNC_JOBS      256  /* events without a flow that are synced together */
 #define TELLABLE_BYTES 8000 /* telemetry takes texts of 8191 bytes, and answers of 16384 */
 
 /* ---- what a configuration opens ---- */
@@ -35,6 +37,16 @@ static int open_origins(const struct ss_config *config, struct ss_opened *opened
     return error;
 }
 
+static void say_found(const char *directory, const struct ss_files_found *found)
+{
+    if (found->halves + found->cut_lines + found->recovered + found->orphans == 0)
+        return;
+    fprintf(stderr,
+            "slowshake: %s was left by a crash: %" PRIu64 " records written from their pcapng files, %" PRIu64
+            " half files, %" PRIu64 " cut lines and %" PRIu64 " files without a record removed\n",
+            directory, found->recovered, found->halves, found->cut_lines, found->orphans);
+}
+
 static int open_store(const struct ss_writing *writing, const struct ss_config *config,
                       struct ss_opened *opened, char *ret_why, size_t why_bytes)
 {
@@ -48,7 +60,10 @@ static int open_store(const struct ss_writing *writing, const struct ss_config *
     if (config->export_directory == NULL)
         return 0;
     opened->to_journal = config->export_journal;
-    return ss_store_open(&store, &opened->store, ret_why, why_bytes);
+    int error = ss_store_open(&store, &opened->store, ret_why, why_bytes);
+    if (error == 0)
+        say_found(config->export_directory, &ss_store_counters(opened->store)->found);
+    return error;
 }
 
 static int open_all(const struct ss_writing *writing, const struct ss_config *config,
@@ -72,9 +87,15 @@ static void add_store_counters(const struct ss_store_counters *from, struct ss_s
     to->records += from->records;
     to->pcapngs += from->pcapngs;
     to->unmatched += from->unmatched;
-    to->record_errors += from->record_errors;
-    to->pcapng_errors += from->pcapng_errors;
-    to->rate_limited += from->rate_limited;
+    for (unsigned i = 0; i < SS_UNWRITTEN_COUNT; i++) {
+        to->records_unwritten[i] += from->records_unwritten[i];
+        to->pcapngs_unwritten[i] += from->pcapngs_unwritten[i];
+        to->unmatched_unwritten[i] += from->unmatched_unwritten[i];
+    }
+    to->found.halves += from->found.halves;
+    to->found.cut_lines += from->found.cut_lines;
+    to->found.recovered += from->found.recovered;
+    to->found.orphans += from->found.orphans;
     to->quota_removed += from->quota_removed;
     if (from->last_errno != 0)
         to->last_errno = from->last_errno;
@@ -88,6 +109,7 @@ int ss_writing_open(struct ss_writing *writing, const struct ss_config *config, 
 
     if (error != 0)
         return error;
+    ss_writing_sync(writing);
     if (writing->opened.store != NULL)
         add_store_counters(ss_store_counters(writing->opened.store), &writing->past);
     close_opened(&writing->opened);
@@ -151,7 +173,7 @@ static uint64_t packets_of(const struct ss_export_block *blocks)
     return blocks->packets;
 }
 
-/* To disk. path becomes the record's pcapng, where one was written. */
+/* The record to disk. path becomes the record's pcapng, where one was written. */
 static int store_flow(struct ss_writing *writing, const struct ss_writer_job *job, struct ss_record *record,
                       char path[PATH_BYTES])
 {
@@ -165,16 +187,17 @@ static int store_flow(struct ss_writing *writing, const struct ss_writer_job *jo
         return -ENOMEM;
     flow.packets = records;
     flow.packets_missing = packets > flow.packet_count ? packets - flow.packet_count : 0;
-    uint64_t before = ss_store_counters(store)->pcapngs;
+    const struct ss_store_counters before = *ss_store_counters(store);
     int error = ss_store_write(store, &flow, utc_now());
     *record = flow.record;
-    if (ss_store_counters(store)->pcapngs > before) {
+    if (ss_store_counters(store)->pcapngs > before.pcapngs) {
         snprintf(path, PATH_BYTES, "%.10s/%s.pcapng", ss_time_format(record->finding->start_ns, day),
                  ss_finding_id(record->finding, id));
         record->pcapng = path;
     }
     free(records);
-    return error;
+    /* The proxy's report is on disk with the record, whatever became of the packets. */
+    return ss_store_counters(store)->records > before.records ? 0 : error;
 }
 
 static void summarize(const struct ss_record *record, struct ss_writer_flow *ret_flow)
@@ -250,21 +273,63 @@ static int write_flow(struct ss_writing *writing, const struct ss_writer_job *jo
     return error;
 }
 
-static int write_unmatched(struct ss_writing *writing, const struct ss_writer_job *job)
+static void add_events(uint64_t to[SS_EPOCHS], const unsigned events[SS_EPOCHS])
 {
-    if (writing->opened.store == NULL)
-        return 0;
-    return ss_store_unmatched(writing->opened.store, writing->sensor, &job->event, job->reason);
+    for (unsigned i = 0; i < SS_EPOCHS; i++)
+        to[i] += events[i];
+}
+
+/* The event's line, which stands for that many, by epoch. */
+static void write_event(struct ss_writing *writing, const struct ss_writer_job *job,
+                        const struct ss_event *event, const unsigned events[SS_EPOCHS])
+{
+    struct ss_store *store = writing->opened.store;
+    struct ss_unmatched_note note = job->note;
+
+    note.events = events[0] + events[1];
+    int error = store != NULL ? ss_store_unmatched(store, writing->sensor, event, job->reason, &note) : 0;
+    add_events(error == 0 ? writing->unsynced : writing->view.events_failed, events);
+}
+
+static void write_unmatched(struct ss_writing *writing, const struct ss_writer_job *job)
+{
+    unsigned rest[SS_EPOCHS];
+
+    memcpy(rest, job->events, sizeof(rest));
+    for (const struct ss_writer_event *more = job->more; more != NULL; more = more->next) {
+        unsigned one[SS_EPOCHS] = {0};
+        one[more->event.epoch] = 1;
+        rest[more->event.epoch]--;
+        write_event(writing, job, &more->event, one);
+    }
+    write_event(writing, job, &job->event, rest);
+    writing->unsynced_jobs++;
+}
+
+void ss_writing_sync(struct ss_writing *writing)
+{
+    if (writing->unsynced_jobs == 0)
+        return;
+    int error = writing->opened.store != NULL ? ss_store_sync(writing->opened.store) : 0;
+    uint64_t *to = error == 0 ? writing->view.events_durable : writing->view.events_failed;
+    for (unsigned i = 0; i < SS_EPOCHS; i++) {
+        to[i] += writing->unsynced[i];
+        writing->unsynced[i] = 0;
+    }
+    writing->unsynced_jobs = 0;
 }
 
 void ss_writing_job(struct ss_writing *writing, struct ss_writer_job *job)
 {
-    int error = job->is_flow ? write_flow(writing, job) : write_unmatched(writing, job);
-
+    if (job->is_flow) {
+        ss_writing_sync(writing);
+        int error = write_flow(writing, job);
+        add_events(error == 0 ? writing->view.events_durable : writing->view.events_failed, job->events);
+    } else {
+        write_unmatched(writing, job);
+    }
+    if (writing->unsynced_jobs >= SYNC_JOBS)
+        ss_writing_sync(writing);
     writing->view.jobs++;
-    if (error == 0)
-        writing->view.events_durable += job->events;
-    else
-        writing->view.events_failed += job->events;
     ss_writer_job_free(job);
 }

@@ -24,6 +24,8 @@ struct ss_writing {
     struct ss_store_counters past; /* of stores that were closed since */
     struct ss_writer_view view;    /* but refused, and store: see ss_writing_view */
     struct ss_recent *recent;      /* borrowed */
+    uint64_t unsynced[SS_EPOCHS];  /* events that are written and not synced */
+    unsigned unsynced_jobs;
 };
 
 /* Opens what config says; on success what was open before is closed, else it stays. 0; -errno with a
@@ -32,7 +34,8 @@ int ss_writing_open(struct ss_writing *writing, const struct ss_config *config, 
                     size_t why_bytes);
 void ss_writing_close(struct ss_writing *writing);
 
-/* Writes, remembers and frees the job. */
+/* Writes, remembers and frees the job. Events without a flow are on disk after ss_writing_sync. */
 void ss_writing_job(struct ss_writing *writing, struct ss_writer_job *job);
+void ss_writing_sync(struct ss_writing *writing);
 
 void ss_writing_view(const struct ss_writing *writing, struct ss_writer_view *ret_view);
