@@ -25,7 +25,7 @@ static int64_t end_ns(const struct ss_finding *finding)
         if (finding->mark_ns[i] != SS_MARK_UNSEEN && finding->mark_ns[i] > last_ns)
             last_ns = finding->mark_ns[i];
     }
-    return last_ns + finding->judged.pending_ns;
+    return last_ns + finding->judged.pending_ns + finding->judged.after_ns;
 }
 
 static int64_t larger(int64_t a, int64_t b)

@@ -4,8 +4,9 @@
 /* The proxy's number beside the wire's.
  *
  * A proxy's timer starts when it accepts the connection, which it can from the client's ACK on, and ends with
- * the handshake. The wire has the same stretch: from that ACK to the handshake's last mark, or to where it
- * was given up. The two agree within 20 ms, a tenth of the longer one, or the clock's error.
+ * the handshake. The wire has the same stretch: from that ACK to the handshake's last mark, and on until its
+ * last message had passed for good, or to where it was given up. The two agree within 20 ms, a tenth of the
+ * longer one, or the clock's error.
  */
 
 #include "export/record.h"

@@ -557,8 +557,10 @@ static void a_talk_before_tls_is_told_apart_from_the_silence_after_it(void **sta
         int64_t talk;
         const char *why;
     } rows[] = {
-        {602, "client and server talked for 600 ms before TLS began; the proxy reports 610 ms"},
-        {3, "after the talk before TLS the client sent nothing for 600 ms; the proxy reports 610 ms"},
+        {602, "client and server talked for 600 ms before TLS began; the proxy reports 610 ms, which the "
+              "wire explains"},
+        {3, "after the talk before TLS the client sent nothing for 600 ms; the proxy reports 610 ms, which "
+            "the wire explains"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct ss_finding finding = finding_start();
@@ -702,9 +704,9 @@ static void a_loss_beyond_the_tap_after_the_end_explains_the_proxy(void **state)
     finding.judged.after_share = SS_SHARE_LOSS;
     record.event = &event;
     assert_int_equal(ss_record_opinion(&record).verdict, SS_VERDICT_LOSS);
-    assert_string_equal(
-        ss_record_why(&record, why, sizeof(why)),
-        "the last message was sent again 214 ms after it had passed the tap; the proxy reports 225 ms");
+    assert_string_equal(ss_record_why(&record, why, sizeof(why)),
+                        "the last message was sent again 214 ms after it had passed the tap; the proxy "
+                        "reports 225 ms, which the wire explains");
 }
 
 static void a_mirror_that_lost_much_in_that_second_makes_less_sure(void **state)

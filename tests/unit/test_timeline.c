@@ -318,7 +318,8 @@ static void a_phase_runs_from_the_latest_mark_that_was_seen(void **state)
          NOT_PENDING},
         {.about = "a mark that the mirror showed too early counts at the latest before it",
          .tap = SS_TAP_SERVER,
-         MARKS(4) = {{SS_MARK_SYN, 10}, {SS_MARK_SYN_ACK, 4}, {SS_MARK_ACK, 6}, {SS_MARK_CLIENT_HELLO_FIRST, 30}},
+         MARKS(4) =
+             {{SS_MARK_SYN, 10}, {SS_MARK_SYN_ACK, 4}, {SS_MARK_ACK, 6}, {SS_MARK_CLIENT_HELLO_FIRST, 30}},
          PHASES(3) = {{SS_PHASE_TCP_ACCEPT, 0}, {SS_PHASE_TCP_RETURN, 0}, {SS_PHASE_HELLO_WAIT, 20}},
          .shares = {[SS_SHARE_IDLE] = 20},
          NOT_PENDING},

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MINUTE_NS      (60 * SS_NS_PER_S)
 #define TICK_NS        (5 * SS_NS_PER_MS)
 #define CLOCK_NS       (100 * SS_NS_PER_MS)
 #define CLOCK_FIRST_NS (10 * SS_NS_PER_MS) /* in the first second */
@@ -38,12 +39,16 @@
 #define FLOWS_MAX     (1u << 24)
 #define FLOW_BYTES    2048 /* of the history's handshakes tier, that the smallest connection takes */
 
+#define SECONDS_MAX 4096 /* of which the mirror's loss is known: events come late */
+
 struct ss_control {
     struct ss_appliance *appliance;
     struct ss_join *join;
     struct ss_exports *exports;
     struct ss_journals *journals;
     struct ss_reload *reload;
+    struct ss_mirror_second seconds[SECONDS_MAX];
+    struct ss_mirror_loss mirror_loss;
     int signal_fd, tick_fd;
     struct ss_ledger *ledger;
     uint64_t events_taken[SS_EPOCHS]; /* out of the journals */
@@ -80,6 +85,8 @@ static void take_news(struct ss_control *control, const struct ss_news *news, ui
 {
     struct ss_event event;
 
+    if (news->kind == SS_NEWS_SECOND)
+        ss_mirror_loss_add(&control->mirror_loss, &news->mirror);
     if (news->kind != SS_NEWS_JUDGED)
         return;
     struct ss_join_flow *flow = ss_join_add_flow(control->join, news, analyzer);
@@ -264,6 +271,10 @@ static void publish(struct ss_control *control)
     view->events_refused = exports->events_refused;
     view->unmatched_refused = exports->unmatched_refused;
     view->events_pending = pending(control, 0) + pending(control, 1);
+    view->mirror_seen_bytes = control->mirror_loss.seen_bytes;
+    view->mirror_missing_bytes = control->mirror_loss.missing_bytes;
+    view->mirror_loss_ppm =
+        ss_mirror_loss_ppm(&control->mirror_loss, tap_now(control) - MINUTE_NS, tap_now(control));
     view->clock_steps = clock->steps;
     view->clock_error_ns = ss_clock_read(clock).error_ns;
     view->clock_ppm = rate_error_ppm(clock);
@@ -420,7 +431,7 @@ static int open_all(struct ss_control *control, char *ret_why, size_t why_bytes)
     if (error == 0)
         error = ss_join_create(flows_max(appliance->config), WAITING_MAX, seed, &control->join);
     if (error == 0) {
-        control->exports = ss_exports_create(appliance, control->join);
+        control->exports = ss_exports_create(appliance, control->join, &control->mirror_loss);
         control->ledger = ss_ledger_create();
     }
     if (error != 0 || control->exports == NULL || control->ledger == NULL) {
@@ -448,6 +459,7 @@ int ss_control_create(struct ss_appliance *appliance, struct ss_control **ret_co
     }
     control->appliance = appliance;
     control->signal_fd = control->tick_fd = -1;
+    ss_mirror_loss_init(&control->mirror_loss, control->seconds, SECONDS_MAX);
     ss_snapshot_init(&control->snapshot, &control->published, sizeof(control->published));
     int error = open_all(control, ret_why, why_bytes);
     if (error != 0) {

@@ -27,6 +27,9 @@ struct ss_control_view {
     uint64_t events_again;   /* read again after a restart, or a journal's reopening, and left alone */
     uint64_t events_pending; /* read, and not yet on disk or counted as not written */
     uint64_t exports_asked, exports_done, exports_gone, exports_refused, events_refused, unmatched_refused;
+    uint64_t mirror_seen_bytes,
+        mirror_missing_bytes; /* of handshakes: shown, and acknowledged but never shown */
+    uint32_t mirror_loss_ppm; /* of the worst second of the last minute */
     uint64_t clock_steps;
     uint32_t clock_error_ns;
     double clock_ppm; /* measured counter rate against the rate that DPDK reports */

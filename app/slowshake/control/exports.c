@@ -35,6 +35,7 @@ struct list {
 struct ss_exports {
     struct ss_appliance *appliance;
     struct ss_join *join;
+    const struct ss_mirror_loss *mirror_loss; /* the control loop's */
     struct export entries[SS_EXPORTS_MAX];
     struct list unused, settling, ready;
     unsigned under_way, events, asked;
@@ -71,7 +72,8 @@ static uint32_t take_first(struct ss_exports *exports, struct list *list)
     return number;
 }
 
-struct ss_exports *ss_exports_create(struct ss_appliance *appliance, struct ss_join *join)
+struct ss_exports *ss_exports_create(struct ss_appliance *appliance, struct ss_join *join,
+                                     const struct ss_mirror_loss *mirror_loss)
 {
     struct ss_exports *exports = calloc(1, sizeof(*exports));
 
@@ -79,6 +81,7 @@ struct ss_exports *ss_exports_create(struct ss_appliance *appliance, struct ss_j
         return NULL;
     exports->appliance = appliance;
     exports->join = join;
+    exports->mirror_loss = mirror_loss;
     exports->unused = exports->settling = exports->ready = (struct list){NONE, NONE};
     for (uint32_t i = 0; i < SS_EXPORTS_MAX; i++)
         append(exports, &exports->unused, i);
@@ -406,6 +409,7 @@ static void prepare(struct ss_exports *exports, struct export *entry)
             ss_kept_put(&exports->kept, entry->flow, entry->news.start_ns, &job->event);
         job->revision = entry->flow->exported ? entry->flow->revision + 1u : 0;
     }
+    job->mirror_loss_ppm = ss_mirror_loss_ppm(exports->mirror_loss, entry->news.start_ns, entry->news.end_ns);
     job->clock_offset_ns = job->has_event ? ss_join_offset(exports->join, job->event.host) : 0;
 }
 

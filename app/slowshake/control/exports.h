@@ -32,7 +32,8 @@ struct ss_exports_counters {
 struct ss_exports;
 
 /* NULL: no memory. */
-struct ss_exports *ss_exports_create(struct ss_appliance *appliance, struct ss_join *join);
+struct ss_exports *ss_exports_create(struct ss_appliance *appliance, struct ss_join *join,
+                                     const struct ss_mirror_loss *mirror_loss);
 void ss_exports_free(struct ss_exports *exports);
 
 /* The flow is to be written: it was flagged, judged again after it had been, or an event (else NULL) is about

@@ -54,7 +54,16 @@ static void add_packets(struct rte_tel_data *answer, const struct ss_worker_view
         ss_answer_uint(reasons, ss_refusal_name((enum ss_refusal)i), refused(sum, (enum ss_refusal)i));
 }
 
-static void add_mirror(struct rte_tel_data *answer, const struct ss_appliance *appliance)
+static void add_mirror_loss(struct rte_tel_data *answer, const struct ss_control_view *control)
+{
+    struct rte_tel_data *mirror = ss_answer_dict(answer, "mirror");
+
+    ss_answer_uint(mirror, "seen_bytes", control->mirror_seen_bytes);
+    ss_answer_uint(mirror, "missing_bytes", control->mirror_missing_bytes);
+    ss_answer_uint(mirror, "loss_ppm", control->mirror_loss_ppm);
+}
+
+static void add_ports(struct rte_tel_data *answer, const struct ss_appliance *appliance)
 {
     struct rte_tel_data *mirror = ss_answer_dict(answer, "ports");
     uint64_t missed = 0, no_mbufs = 0, errors = 0;
@@ -201,7 +210,8 @@ int ss_answer_status(const struct ss_appliance *appliance, const char *parameter
     ss_answer_text(answer, "sensor", appliance->config->sensor, SS_ANSWER_TEXT_MAX);
     ss_answer_uint(answer, "uptime_s", uptime_s(appliance));
     add_packets(answer, sum);
-    add_mirror(answer, appliance);
+    add_ports(answer, appliance);
+    add_mirror_loss(answer, control);
     add_handshakes(answer, sum);
     add_exports(answer, control, &writer);
     ss_answer_events(ss_answer_dict(answer, "events"), &control->join);

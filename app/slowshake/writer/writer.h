@@ -40,6 +40,7 @@ struct ss_writer_job {
     struct ss_event event;        /* of several, the longest */
     struct ss_writer_event *more; /* the others, as far as there was room for them */
     int64_t clock_offset_ns;
+    uint32_t mirror_loss_ppm;
     unsigned revision;
     enum ss_unmatched reason; /* without a flow */
     struct ss_unmatched_note note;

@@ -258,6 +258,7 @@ static int write_flow(struct ss_writing *writing, const struct ss_writer_job *jo
             writing->opened.origins ? ss_origins_find(writing->opened.origins, &finding->client.ip) : NULL,
         .event = job->has_event ? &job->event : NULL,
         .clock_offset_ns = job->clock_offset_ns,
+        .mirror_loss_ppm = job->mirror_loss_ppm,
         .revision = job->revision,
     };
     struct ss_writer_flow flow;
