@@ -658,6 +658,26 @@ static void what_only_the_mirror_lost_is_nobody_s(void **state)
     }
 }
 
+static void what_follows_on_what_the_mirror_lost_was_not_sent_before(void **state)
+{
+    (void)state;
+    const struct script script = {
+        .about = "an ACK whose number is beyond what the mirror lost, and where it lies the answer begins",
+        .tap = SS_TAP_MIDDLE,
+        .segments = {SYN,
+                     {.ms = 2, .side = S, .flags = SS_TCP_SYN, .acked = START, .id = -1},
+                     {.ms = 12, .side = C},
+                     {.ms = 13, .side = C, .from = START, .to = HELLO_HALF},
+                     HEARD,
+                     {.ms = 16, .side = S, .from = START, .to = FLIGHT, .acked = HELLO},
+                     {.ms = 26.5, .side = C, .from = HELLO, .to = HELLO, .acked = FLIGHT},
+                     {.ms = 500, .side = C, .from = HELLO, .to = ANSWER, .acked = FLIGHT},
+                     {.ms = 502, .side = S, .from = FLIGHT, .to = FLIGHT, .acked = ANSWER}},
+        .evidence = {{SS_EVIDENCE_MIRROR_LOST, 15, 26.5}},
+        .largest = SS_SHARE_CLIENT};
+    check(&script);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -667,6 +687,7 @@ int main(void)
         cmocka_unit_test(the_sender_s_clock_tells_how_long_it_took),
         cmocka_unit_test(a_flight_that_waits_for_acknowledgements_waits_for_the_path),
         cmocka_unit_test(what_only_the_mirror_lost_is_nobody_s),
+        cmocka_unit_test(what_follows_on_what_the_mirror_lost_was_not_sent_before),
     };
     return cmocka_run_group_tests(tests, make_bytes, NULL);
 }
