@@ -678,6 +678,25 @@ static void what_follows_on_what_the_mirror_lost_was_not_sent_before(void **stat
     check(&script);
 }
 
+/* A capture file may say any time: three round trips of a hundred years are more than 64 bits hold. */
+static void a_leap_in_time_is_no_round_trip(void **state)
+{
+    (void)state;
+    const double years_ms = 3e12;
+    const struct script script = {
+        .tap = SS_TAP_MIDDLE,
+        .segments = {SYN,
+                     {.ms = years_ms, .side = S, .flags = SS_TCP_SYN, .acked = START},
+                     {.ms = years_ms + 10, .side = C},
+                     {.ms = 13, .side = C, .from = START, .to = HELLO},
+                     {.ms = 413, .side = S},
+                     {.ms = 813, .side = S, .from = START, .to = FLIGHT, .id = 704}}};
+    struct ss_finding finding = play(&script);
+
+    assert_true(finding.rtt_ns < 11 * MS);
+    assert_int_equal(finding.server_rtt_ns, SS_MARK_UNSEEN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -687,6 +706,7 @@ int main(void)
         cmocka_unit_test(the_sender_s_clock_tells_how_long_it_took),
         cmocka_unit_test(a_flight_that_waits_for_acknowledgements_waits_for_the_path),
         cmocka_unit_test(what_only_the_mirror_lost_is_nobody_s),
+        cmocka_unit_test(a_leap_in_time_is_no_round_trip),
         cmocka_unit_test(what_follows_on_what_the_mirror_lost_was_not_sent_before),
     };
     return cmocka_run_group_tests(tests, make_bytes, NULL);
