@@ -83,6 +83,7 @@ struct ss_analyzer_counters {
     uint64_t hellos_full;      /* hellos not looked into for want of a block */
     uint64_t ja4_left_out;     /* handshakes whose ClientHello is too long for a JA4 */
     uint64_t news_dropped;     /* findings nobody fetched in time */
+    uint64_t conflicts;        /* segments of handshakes that sent other bytes at the same place */
     uint64_t truncated_frames; /* captured < wire */
     uint64_t datagrams;        /* put together of fragments */
 };

@@ -4,6 +4,9 @@
 
 #include "analyzer/state.h"
 
+#include "analyzer/overlap.h"
+#include "base/seq.h"
+
 #define MS_OF_NS(ns) ((uint32_t)((uint64_t)(ns) / 1000000))
 
 /* Payload that begins with a hello of this type: a handshake record (RFC 8446 section 5.1). */
@@ -170,6 +173,16 @@ void ss_connection_conclude(struct ss_analyzer *analyzer, struct ss_handshake *h
     flow->clock_error_ns = 0;
 }
 
+/* Data before the edge; but for the byte of garbage that a keep-alive may carry (RFC 9293 section 3.8.4). */
+static bool reaches_back(const struct ss_handshake *handshake, const struct ss_packet *packet,
+                         enum ss_side side)
+{
+    const struct ss_stream *stream = &handshake->stream[side];
+
+    return packet->payload_bytes > 1 && stream->started && !(packet->flags & (SS_TCP_SYN | SS_TCP_RST)) &&
+           ss_seq_before(packet->seq, stream->edge);
+}
+
 static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned i, enum ss_side side)
 {
     const struct ss_burst *burst = &analyzer->burst;
@@ -179,6 +192,12 @@ static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned
     if (ss_upkeep_is_stuck(handshake, burst->age_ns[i])) {
         ss_connection_conclude(analyzer, handshake, ss_upkeep_given_up(handshake, burst->age_ns[i]));
         return;
+    }
+    if (reaches_back(handshake, &burst->packet[i], side) &&
+        ss_overlap_differs(&analyzer->kept, flow->handshakes_at, analyzer->config.packet,
+                           &burst->packet[i])) {
+        handshake->conflicts++;
+        analyzer->counters.conflicts++;
     }
     uint32_t missing_bytes = handshake->missing_bytes;
     handshake->seen_ns = burst->age_ns[i];

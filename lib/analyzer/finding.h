@@ -66,6 +66,7 @@ struct ss_finding {
     uint16_t client_retransmits, server_retransmits;
     uint32_t tap_missing_bytes;
     uint32_t mirror_duplicates;
+    uint32_t conflicts; /* segments that sent other bytes at the same place: the first copy counts */
     struct ss_lost lost;
     bool still_open;  /* an UNFINISHED that may yet be judged again */
     bool is_tls;      /* a hello was seen; else a connection that stayed silent */

@@ -125,6 +125,7 @@ struct ss_handshake {
     uint32_t clock_error_ns;
     int64_t blind_ns; /* when the newest of what only the mirror lost was acknowledged */
     uint32_t duplicates;
+    uint32_t conflicts; /* segments that sent other bytes at the same place */
     uint32_t missing_bytes;
     struct ss_lost lost;
     struct ss_stream stream[2];

@@ -135,6 +135,7 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
     finding->server_retransmits = retransmits_of(handshake, SS_SERVER);
     finding->tap_missing_bytes = handshake->missing_bytes + missing;
     finding->mirror_duplicates = handshake->duplicates;
+    finding->conflicts = handshake->conflicts;
     finding->has_proxied = handshake->talk.has_proxied;
     finding->proxied_client = handshake->talk.proxied_client;
     finding->proxied_server = handshake->talk.proxied_server;

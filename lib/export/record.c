@@ -275,6 +275,8 @@ static json_t *new_tcp(const struct ss_record *record)
     ok &= put(object, "lost", new_lost(&finding->lost));
     ok &= put(object, "tap_missing_bytes", json_integer(finding->tap_missing_bytes));
     ok &= put(object, "mirror_duplicates", json_integer(finding->mirror_duplicates));
+    if (finding->conflicts > 0)
+        ok &= put(object, "conflicting_segments", json_integer(finding->conflicts));
     if (record->mirror_loss_ppm > 0)
         ok &= put(object, "mirror_loss_ppm", json_integer(record->mirror_loss_ppm));
     return whole(object, ok);

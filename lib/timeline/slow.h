@@ -41,6 +41,7 @@ struct ss_opinion {
     enum ss_confidence confidence;
 };
 
-/* The largest share of a flow that is slow; docs/verdicts.md states the rules of verdict and confidence. */
+/* The largest share of a flow that is slow; docs/measurement.md states the rules of verdict and confidence.
+ */
 struct ss_opinion ss_verdict_form(const struct ss_judgement *judgement,
                                   const struct ss_verdict_evidence *evidence);

@@ -1949,6 +1949,46 @@ static void what_the_mirror_loses_is_told_by_the_second(void **state)
     free_tape(tape);
 }
 
+static void other_bytes_at_the_same_place_are_counted_and_the_first_copy_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        size_t from, to; /* of the hello, sent again from another hello of the same length */
+        bool is_other;
+    } rows[] = {
+        {"the same bytes", 0, 0, false},
+        {"a whole copy that differs", 0, 0, true},
+        {"a part of it that differs", 50, 150, true},
+    };
+    struct tls_bytes other = hello13;
+
+    for (size_t i = 60; i < 140; i++)
+        other.at[i] ^= 0x20;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        print_message("%s\n", rows[i].about);
+        open_tcp(tape, &c, 0);
+        data(tape, &c, SS_CLIENT, 20500, &hello13);
+        send_as(tape, &c, SS_CLIENT, 25000,
+                (struct send){.offset = (int64_t)rows[i].from,
+                              .payload = rows[i].is_other ? &other : &hello13,
+                              .from = rows[i].from,
+                              .to = rows[i].to});
+        data(tape, &c, SS_SERVER, 26000, &server13);
+        data(tape, &c, SS_CLIENT, 46000, &answer13);
+        ack(tape, &c, SS_SERVER, 46020);
+        struct played *played = play(tape);
+        const struct ss_finding *finding = only_one(played);
+        assert_int_equal(finding->conflicts, rows[i].is_other);
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->conflicts, rows[i].is_other);
+        assert_string_equal(finding->tls.sni, "example.com");
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
 static void of_the_seconds_of_several_analyzers_the_newest_are_known(void **state)
 {
     (void)state;
@@ -3306,6 +3346,7 @@ int main(void)
         cmocka_unit_test(the_alert_that_ended_it_is_the_one_that_is_named),
         cmocka_unit_test(a_handshake_that_is_stuck_is_reported_open_and_judged_in_the_end),
         cmocka_unit_test(what_the_mirror_loses_is_told_by_the_second),
+        cmocka_unit_test(other_bytes_at_the_same_place_are_counted_and_the_first_copy_counts),
         cmocka_unit_test(of_the_seconds_of_several_analyzers_the_newest_are_known),
         cmocka_unit_test(a_handshake_broken_off_late_is_judged_once),
         cmocka_unit_test(a_stuck_handshake_is_given_up_when_it_was_due_and_not_when_upkeep_sees_it),
