@@ -44,7 +44,7 @@ struct ss_analyzer;
 enum ss_news_kind {
     SS_NEWS_JUDGED, /* a handshake was judged, or judged again */
     SS_NEWS_ENDED,  /* the connection of a judged handshake is forgotten: no more packets of it will come */
-    SS_NEWS_SECOND, /* a second with handshakes has passed: `mirror`, and nothing else */
+    SS_NEWS_SECOND, /* `mirror` of a second, and nothing else; several of the same second add up */
 };
 
 struct ss_news {

@@ -200,11 +200,13 @@ static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned
         analyzer->counters.conflicts++;
     }
     uint32_t missing_bytes = handshake->missing_bytes;
+    bool is_over = ss_handshake_is_over(handshake, time_ns); /* and only upkeep has not seen it yet */
     handshake->seen_ns = burst->age_ns[i];
     enum ss_handshake_step step = ss_handshake_feed(handshake, &analyzer->pools, &burst->packet[i], side,
                                                     time_ns, burst->frame[i]->clock_error_ns);
-    analyzer->mirror.seen_bytes += burst->packet[i].payload_bytes;
-    analyzer->mirror.missing_bytes += handshake->missing_bytes - missing_bytes;
+    if (!is_over)
+        ss_news_mirror(analyzer, time_ns, burst->packet[i].payload_bytes,
+                       handshake->missing_bytes - missing_bytes);
     if (step == SS_HANDSHAKE_ENDED) {
         ss_connection_conclude(analyzer, handshake, time_ns);
     } else if (step == SS_HANDSHAKE_NOT_TLS) {

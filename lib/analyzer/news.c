@@ -117,6 +117,35 @@ static void tell(struct ss_analyzer *analyzer, const struct ss_flow *flow, const
                              .has_proxied = finding->has_proxied};
 }
 
+/* Tells of the second at hand, and goes on with another. Where nobody fetches news, the same goes on. */
+static void turn_to(struct ss_analyzer *analyzer, int64_t second)
+{
+    struct ss_mirror_second *mirror = &analyzer->mirror;
+
+    if (mirror->seen_bytes + mirror->missing_bytes > 0) {
+        if (analyzer->news_head - analyzer->news_tail == SS_NEWS_MAX)
+            return;
+        *next_news(analyzer) = (struct ss_news){.kind = SS_NEWS_SECOND, .mirror = *mirror};
+    }
+    *mirror = (struct ss_mirror_second){.second = second};
+}
+
+void ss_news_second(struct ss_analyzer *analyzer)
+{
+    turn_to(analyzer, analyzer->now_ns / SS_NS_PER_S);
+}
+
+void ss_news_mirror(struct ss_analyzer *analyzer, int64_t time_ns, uint32_t seen_bytes,
+                    uint32_t missing_bytes)
+{
+    if (seen_bytes == 0 && missing_bytes == 0)
+        return;
+    if (time_ns / SS_NS_PER_S != analyzer->mirror.second)
+        turn_to(analyzer, time_ns / SS_NS_PER_S);
+    analyzer->mirror.seen_bytes += seen_bytes;
+    analyzer->mirror.missing_bytes += missing_bytes;
+}
+
 /* Not even a connection: a scan or a flood is not worth a note. */
 static bool is_noise(const struct ss_handshake *handshake)
 {
@@ -145,7 +174,8 @@ void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *han
                              .flow = handshake->flow,
                              .key = flow->key};
     ss_handshake_conclude(handshake, analyzer->config.tap, until_ns, &note->finding);
-    analyzer->mirror.missing_bytes += note->finding.tap_missing_bytes - handshake->missing_bytes;
+    ss_news_mirror(analyzer, handshake->base_ns + handshake->last_ns, 0,
+                   note->finding.tap_missing_bytes - handshake->missing_bytes);
     judge(analyzer, flow, &note->finding);
     if (!note->finding.still_open)
         count(analyzer, &note->finding);
@@ -157,19 +187,6 @@ void ss_note_clock_error(struct ss_note *note, const struct ss_flow *flow)
 {
     if (flow->state == SS_FLOW_DONE && flow->clock_error_ns > note->finding.clock_error_ns)
         note->finding.clock_error_ns = flow->clock_error_ns;
-}
-
-/* The second has passed, or all is over. Where nobody fetches news, it goes on. */
-void ss_news_second(struct ss_analyzer *analyzer)
-{
-    struct ss_mirror_second *mirror = &analyzer->mirror;
-
-    if (mirror->seen_bytes + mirror->missing_bytes > 0) {
-        if (analyzer->news_head - analyzer->news_tail == SS_NEWS_MAX)
-            return;
-        *next_news(analyzer) = (struct ss_news){.kind = SS_NEWS_SECOND, .mirror = *mirror};
-    }
-    *mirror = (struct ss_mirror_second){.second = analyzer->now_ns / SS_NS_PER_S};
 }
 
 void ss_news_ended(struct ss_analyzer *analyzer, const struct ss_flow *flow)

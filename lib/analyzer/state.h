@@ -45,7 +45,7 @@ struct ss_analyzer {
     int64_t now_ns;                 /* newest time seen and believed */
     bool has_leapt;                 /* the frame before claimed a time far ahead of it */
     uint32_t handshake_hand;        /* the handshake block that upkeep looks at next */
-    struct ss_mirror_second mirror; /* of the current second */
+    struct ss_mirror_second mirror; /* of one second, not told yet */
     bool has_fed;                   /* since the last tick: upkeep has had its turn */
     uint32_t news_head, news_tail;
     struct ss_analyzer_counters counters;
@@ -72,5 +72,8 @@ bool ss_upkeep_flush(struct ss_analyzer *analyzer);
 /* Findings: news.c */
 void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *handshake, int64_t until_ns);
 void ss_note_clock_error(struct ss_note *note, const struct ss_flow *flow);
-void ss_news_second(struct ss_analyzer *analyzer);
+void ss_news_second(struct ss_analyzer *analyzer); /* the second has passed, or all is over */
+/* Of handshakes, by the packets' own time: whatever else is analyzed beside them, it is the same. */
+void ss_news_mirror(struct ss_analyzer *analyzer, int64_t time_ns, uint32_t seen_bytes,
+                    uint32_t missing_bytes);
 void ss_news_ended(struct ss_analyzer *analyzer, const struct ss_flow *flow);

@@ -1924,10 +1924,12 @@ static void a_handshake_that_is_stuck_is_reported_open_and_judged_in_the_end(voi
     free_tape(tape);
 }
 
-/* One handshake whole, one in the next second of which the mirror lost the answer. */
+/* One handshake whole, one in the next second of which the mirror lost the answer; each second to itself,
+ * however many packets are analyzed at once. */
 static void what_the_mirror_loses_is_told_by_the_second(void **state)
 {
     (void)state;
+    static const unsigned bursts[] = {1, 3, SS_BURST_MAX};
     struct tape *tape = new_tape();
     struct connection whole = connection_of(51234), holed = connection_of(51235);
     int64_t next_ns = EPOCH_NS + US(SECOND);
@@ -1937,15 +1939,17 @@ static void what_the_mirror_loses_is_told_by_the_second(void **state)
     free(tape->frames[tape->count - 2].bytes); /* the answer; its acknowledgement is the last packet */
     tape->frames[tape->count - 2] = tape->frames[tape->count - 1];
     tape->count--;
-    struct played *played = play(tape);
-    const struct ss_mirror_loss *loss = &played->mirror_loss;
-    assert_int_equal(ss_mirror_loss_ppm(loss, EPOCH_NS, next_ns - 1), 0);
-    assert_int_equal(loss->missing_bytes, answer13.length);
-    uint64_t seen = hello13.length + server13.length;
-    assert_int_equal(loss->seen_bytes, 2 * seen + answer13.length);
-    assert_int_equal(ss_mirror_loss_ppm(loss, EPOCH_NS, next_ns),
-                     answer13.length * 1000000 / (seen + answer13.length));
-    close_player(played);
+    for (size_t i = 0; i < ROWS(bursts); i++) {
+        struct played *played = play_with(tape, plain_config(), bursts[i]);
+        const struct ss_mirror_loss *loss = &played->mirror_loss;
+        assert_int_equal(ss_mirror_loss_ppm(loss, EPOCH_NS, next_ns - 1), 0);
+        assert_int_equal(loss->missing_bytes, answer13.length);
+        uint64_t seen = hello13.length + server13.length;
+        assert_int_equal(loss->seen_bytes, 2 * seen + answer13.length);
+        assert_int_equal(ss_mirror_loss_ppm(loss, EPOCH_NS, next_ns),
+                         answer13.length * 1000000 / (seen + answer13.length));
+        close_player(played);
+    }
     free_tape(tape);
 }
 
