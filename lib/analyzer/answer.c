@@ -2,11 +2,11 @@
 
 #include "analyzer/answer.h"
 
+#include "analyzer/handshake_tls.h"
 #include "base/seq.h"
 
 #include <string.h>
 
-#define TLS13              0x0304
 #define AES_256_GCM_SHA384 0x1302
 
 /* Level, description, content type, and 16 bytes of tag (RFC 8446 section 5.2). */
@@ -16,7 +16,7 @@
 static bool is_tls13(const struct ss_handshake *handshake)
 {
     uint16_t version = handshake->hello.version;
-    return version == TLS13 || version >> 8 == 0x7f || version >> 8 == 0xfb || version >> 8 == 0x7e;
+    return version == SS_TLS13 || version >> 8 == 0x7f || version >> 8 == 0xfb || version >> 8 == 0x7e;
 }
 
 /* Length of a record that holds a Finished alone: 4 bytes of header, the hash, content type and tag (RFC

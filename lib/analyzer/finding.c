@@ -11,3 +11,14 @@ char *ss_finding_id(const struct ss_finding *finding, char ret_text[SS_ID_TEXT_M
              (uint32_t)finding->tuple_hash);
     return ret_text;
 }
+
+int64_t ss_finding_end_ns(const struct ss_finding *finding)
+{
+    int64_t last_ns = 0;
+
+    for (unsigned i = 0; i < SS_MARK_COUNT; i++) {
+        if (finding->mark_ns[i] != SS_MARK_UNSEEN && finding->mark_ns[i] > last_ns)
+            last_ns = finding->mark_ns[i];
+    }
+    return last_ns + finding->judged.pending_ns + finding->judged.after_ns;
+}

@@ -58,8 +58,6 @@ struct ss_finding {
     int64_t sent_ns[SS_PHASE_COUNT]; /* how long the phase was by its sender's own clock, or UNSEEN */
     struct ss_timeline_wait waits[SS_TIMELINE_WAITS]; /* the evidence, in order of time */
     uint8_t wait_count;
-    uint32_t
-        unsure_phases; /* bits: as long as a retransmission timeout, of a sender that counts no packets */
     struct ss_judgement judged;
     int64_t rtt_ns;        /* least to the client; SS_MARK_UNSEEN where not measured */
     int64_t server_rtt_ns; /* least to the server */
@@ -77,3 +75,7 @@ struct ss_finding {
 
 /* Its name in files and telemetry: start time and a hash of the endpoints, hexadecimal. */
 char *ss_finding_id(const struct ss_finding *finding, char ret_text[SS_ID_TEXT_MAX]);
+
+/* When it was over for those who waited, from its first packet on: its last mark, or later what it was given
+ * up at, or what its last message met behind the tap. */
+int64_t ss_finding_end_ns(const struct ss_finding *finding);

@@ -119,7 +119,6 @@ struct ss_handshake {
     struct ss_segment_ack segment_acks[SS_SEGMENT_ACKS];
     struct ss_print prints[2][SS_RECENT_PRINTS];
     uint8_t record_count, segment_ack_count, print_next[2];
-    uint8_t session_id_bytes;
     uint8_t encap_count;
     struct ss_encap encap[SS_ENCAP_MAX];
     uint32_t clock_error_ns;

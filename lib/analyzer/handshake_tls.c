@@ -21,8 +21,7 @@ void ss_handshake_take_hello_ack(struct ss_handshake *handshake)
 }
 
 /* What the first ClientHello says. */
-static void read_client_hello(struct ss_finding_tls *tls, const struct ss_tls_event *event,
-                              uint8_t *ret_session_id_bytes)
+static void read_client_hello(struct ss_finding_tls *tls, const struct ss_tls_event *event)
 {
     struct ss_client_hello hello;
 
@@ -39,7 +38,6 @@ static void read_client_hello(struct ss_finding_tls *tls, const struct ss_tls_ev
     tls->ech = hello.encrypted_client_hello;
     memcpy(tls->sni, hello.sni, sizeof(hello.sni));
     memcpy(tls->alpn, hello.alpn, sizeof(hello.alpn));
-    *ret_session_id_bytes = hello.session_id_bytes;
 }
 
 static void take_client_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
@@ -56,7 +54,7 @@ static void take_client_hello(struct ss_handshake *handshake, const struct ss_tl
     handshake->has_hello = true;
     ss_handshake_take_hello_ack(handshake);
     if (event->message.at != NULL)
-        read_client_hello(&handshake->hello, event, &handshake->session_id_bytes);
+        read_client_hello(&handshake->hello, event);
 }
 
 static void take_server_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)

@@ -37,22 +37,10 @@ static const struct {
 };
 _Static_assert(sizeof(SENTENCES) / sizeof(SENTENCES[0]) == SS_EVIDENCE_COUNT, "every evidence has its words");
 
-/* Until when a wait matters: the last mark, or what came after it. */
-static int64_t until_ns(const struct ss_finding *finding)
-{
-    int64_t last_ns = 0;
-
-    for (unsigned i = 0; i < SS_MARK_COUNT; i++) {
-        if (finding->mark_ns[i] != SS_MARK_UNSEEN && finding->mark_ns[i] > last_ns)
-            last_ns = finding->mark_ns[i];
-    }
-    return last_ns + finding->judged.pending_ns + finding->judged.after_ns;
-}
-
 enum ss_evidence ss_evidence_of(const struct ss_finding *finding, enum ss_verdict verdict, int64_t *ret_ns)
 {
     const struct ss_judgement *judged = &finding->judged;
-    int64_t ns[SS_EVIDENCE_COUNT] = {0}, until = until_ns(finding), all_ns = 0;
+    int64_t ns[SS_EVIDENCE_COUNT] = {0}, until = ss_finding_end_ns(finding), all_ns = 0;
     enum ss_evidence most = SS_EVIDENCE_COUNT;
 
     if (verdict > SS_VERDICT_IDLE)

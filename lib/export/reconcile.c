@@ -17,17 +17,6 @@ static int64_t acceptable_ns(const struct ss_finding *finding)
     return mark_ns[SS_MARK_SYN_ACK] != SS_MARK_UNSEEN ? mark_ns[SS_MARK_SYN_ACK] : 0;
 }
 
-static int64_t end_ns(const struct ss_finding *finding)
-{
-    int64_t last_ns = 0;
-
-    for (unsigned i = 0; i < SS_MARK_COUNT; i++) {
-        if (finding->mark_ns[i] != SS_MARK_UNSEEN && finding->mark_ns[i] > last_ns)
-            last_ns = finding->mark_ns[i];
-    }
-    return last_ns + finding->judged.pending_ns + finding->judged.after_ns;
-}
-
 static int64_t larger(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -38,7 +27,7 @@ struct ss_reconciled ss_reconcile(const struct ss_record *record)
     const struct ss_finding *finding = record->finding;
     int64_t proxy_ns = record->event->duration_ns;
     struct ss_reconciled reconciled = {
-        .wire_ns = larger(end_ns(finding) - acceptable_ns(finding), 0),
+        .wire_ns = larger(ss_finding_end_ns(finding) - acceptable_ns(finding), 0),
         .tolerance_ns = larger(TOLERANCE_NS, finding->clock_error_ns),
     };
 

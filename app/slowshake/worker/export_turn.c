@@ -48,7 +48,6 @@ static void begin(struct ss_worker *worker)
 static void finish(struct ss_worker *worker)
 {
     worker->block->packets = worker->cursor.packets;
-    worker->block->packets_given = worker->cursor.given;
     worker->block->is_last = true;
     worker->is_block_full = true;
 }

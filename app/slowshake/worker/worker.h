@@ -51,8 +51,7 @@ struct ss_export_block {
     bool is_last;
     bool is_gone;                 /* the finding itself was overwritten: nothing else is in here, but */
     int64_t oldest_ns;            /* how far back the handshakes tier goes */
-    uint64_t packets;             /* of the flow; valid in the last block, and */
-    uint64_t packets_given;       /* those of them that are in this job's blocks */
+    uint64_t packets;             /* of the flow; valid in the last block */
     struct ss_finding finding;    /* in the first block */
     struct ss_export_block *next; /* the receiver's, to chain a job's blocks */
     uint8_t data[];
