@@ -4,11 +4,11 @@
 /* Which flows get a pcapng file when there are more than export.rate a second: token buckets. Part of
  * store.c.
  *
- *   all           rate a second, saved up for 1 s
- *   each verdict  a fifth of it, saved up for 5 s: the four verdicts that clients can bring about on their
- * own leave something for the others each prefix   a tenth of it, saved up for 5 s; a prefix is an IPv4 /24
- * or an IPv6 /48
+ * - all: rate a second, saved up for 1 s;
+ * - each verdict: a fifth of it, saved up for 5 s;
+ * - each prefix, an IPv4 /24 or an IPv6 /48: a tenth of it, saved up for 5 s.
  *
+ * The four verdicts that clients can bring about on their own leave something for the others.
  * So a storm from anywhere does not hide the rare flow from elsewhere. The table of prefixes is fixed in
  * size: a prefix that finds no place takes over the fullest bucket of its set as it is, so that prefixes
  * without number, which cost an attacker nothing, gain it nothing.

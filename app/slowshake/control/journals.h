@@ -4,7 +4,7 @@
 /* The proxies' journals, all of them: polled, tried again when they fail, changed by a reload.
  *
  *     ss_journals_turn(journals, now_ns);
- *     while (ss_journals_next(journals, &event))
+ *     while (ss_journals_next(journals, now_ns, &event))
  *         ...
  *
  * Control lcore only. Time is CLOCK_MONOTONIC.

@@ -49,6 +49,7 @@ static void add_packets(struct rte_tel_data *answer, const struct ss_worker_view
     ss_answer_uint(packets, "dropped", dropped);
     ss_answer_signed(packets, "in_flight", (int64_t)(sum->worker.received - accounted));
     ss_answer_uint(packets, "truncated", sum->analyzer.truncated_frames);
+    ss_answer_uint(packets, "datagrams", sum->analyzer.datagrams);
     struct rte_tel_data *reasons = ss_answer_dict(answer, "refused");
     for (unsigned i = 0; i < SS_REFUSED_COUNT; i++)
         ss_answer_uint(reasons, ss_refusal_name((enum ss_refusal)i), refused(sum, (enum ss_refusal)i));
@@ -65,7 +66,7 @@ static void add_mirror_loss(struct rte_tel_data *answer, const struct ss_control
 
 static void add_ports(struct rte_tel_data *answer, const struct ss_appliance *appliance)
 {
-    struct rte_tel_data *mirror = ss_answer_dict(answer, "ports");
+    struct rte_tel_data *ports = ss_answer_dict(answer, "ports");
     uint64_t missed = 0, no_mbufs = 0, errors = 0;
 
     for (unsigned i = 0; i < appliance->port_count; i++) {
@@ -75,9 +76,9 @@ static void add_ports(struct rte_tel_data *answer, const struct ss_appliance *ap
         no_mbufs += counters.no_mbufs;
         errors += counters.errors;
     }
-    ss_answer_uint(mirror, "missed", missed);
-    ss_answer_uint(mirror, "no_mbufs", no_mbufs);
-    ss_answer_uint(mirror, "errors", errors);
+    ss_answer_uint(ports, "missed", missed);
+    ss_answer_uint(ports, "no_mbufs", no_mbufs);
+    ss_answer_uint(ports, "errors", errors);
 }
 
 static void add_handshakes(struct rte_tel_data *answer, const struct ss_worker_view *sum)
