@@ -98,6 +98,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
         if (next_u8(&in) & 1)
             timeline.mark_ns[m] = next_time(&in);
     }
+    if (next_u8(&in) & 1)
+        timeline.answer_begin_ns = next_time(&in);
     timeline.client_rtt_ns = next_time(&in);
     timeline.server_rtt_ns = next_time(&in);
     if (next_u8(&in) & 1)
