@@ -45,9 +45,10 @@ void ss_handshake_release(struct ss_handshake *handshake, struct ss_handshake_po
     handshake->is_used = false;
 }
 
+/* What leaps has a wrong time, and is no round trip: sums and multiples of those stay in range. */
 static void round_trip(int64_t *least_ns, int64_t sample_ns)
 {
-    if (sample_ns > 0 && (*least_ns == 0 || sample_ns < *least_ns))
+    if (sample_ns > 0 && sample_ns < SS_LEAP_NS && (*least_ns == 0 || sample_ns < *least_ns))
         *least_ns = sample_ns;
 }
 

@@ -130,7 +130,7 @@ void ss_loss_take_fate(struct ss_handshake *handshake, enum ss_side side, const 
     struct ss_sender *sender = &handshake->sender[side];
     int64_t told_ns;
     bool is_new = fate->kind == SS_SEGMENT_NEW || fate->kind == SS_SEGMENT_FILLED;
-    bool had_sent = is_new && ss_sender_had_sent(sender, handshake->stream[side].edge, &told_ns);
+    bool had_sent = is_new && ss_sender_had_sent(sender, packet->seq, handshake->stream[side].edge, &told_ns);
     enum ss_evidence evidence = SS_EVIDENCE_HOLE;
     int64_t since_ns = fate->since_ns;
 

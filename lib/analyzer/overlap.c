@@ -2,21 +2,29 @@
 
 #include "analyzer/overlap.h"
 
-#include "base/seq.h"
-
 #include <string.h>
 
 #define RECORDS_MAX 64 /* looked at: a flight and its acknowledgements */
 
-/* The bytes that both have, at their places. */
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The bytes that both have, at their places. Numbers may be anywhere on the circle, so one segment's begin is
+ * looked for inside the other, and nothing else is asked of them. */
 static bool differ(const struct ss_packet *a, const struct ss_packet *b)
 {
-    uint32_t a_end = a->seq + a->payload_captured, b_end = b->seq + b->payload_captured;
-    uint32_t from = ss_seq_before(a->seq, b->seq) ? b->seq : a->seq;
-    uint32_t to = ss_seq_before(a_end, b_end) ? a_end : b_end;
+    uint32_t a_skips = b->seq - a->seq, b_skips = a->seq - b->seq;
 
-    return ss_seq_before(from, to) &&
-           memcmp(a->payload + (from - a->seq), b->payload + (from - b->seq), to - from) != 0;
+    if (a_skips < a->payload_captured)
+        b_skips = 0;
+    else if (b_skips < b->payload_captured)
+        a_skips = 0;
+    else
+        return false;
+    uint32_t common = least(a->payload_captured - a_skips, b->payload_captured - b_skips);
+    return memcmp(a->payload + a_skips, b->payload + b_skips, common) != 0;
 }
 
 bool ss_overlap_differs(const struct ss_history *history, uint64_t at,

@@ -103,14 +103,14 @@ void ss_sender_told(struct ss_sender *sender, uint32_t seq, uint32_t edge, int64
     sender->ahead_ns = t;
 }
 
-bool ss_sender_had_sent(struct ss_sender *sender, uint32_t edge, int64_t *ret_since_ns)
+bool ss_sender_had_sent(struct ss_sender *sender, uint32_t seq, uint32_t edge, int64_t *ret_since_ns)
 {
     if (!sender->is_ahead)
         return false;
     *ret_since_ns = sender->ahead_ns;
     if (ss_seq_reached(edge, sender->ahead))
         sender->is_ahead = false;
-    return true;
+    return ss_seq_before(seq, sender->ahead);
 }
 
 bool ss_sender_lost(const struct ss_sender *sender, const struct ss_sender_gap *gap, int64_t rtt_ns)

@@ -54,9 +54,9 @@ bool ss_sender_lost(const struct ss_sender *sender, const struct ss_sender_gap *
 /* A packet without data while the tap had seen all before `edge`: it tells what was sent. */
 void ss_sender_told(struct ss_sender *sender, uint32_t seq, uint32_t edge, int64_t t);
 
-/* Data that begins at or before `ahead` moved the tap's edge: was it sent before? Returns since when that had
- * been known, or false. */
-bool ss_sender_had_sent(struct ss_sender *sender, uint32_t edge, int64_t *ret_since_ns);
+/* Data that begins at seq moved the tap's edge: was it sent before? Then since when that had been known. What
+ * begins at `ahead`, where the mirror lost what was before it, was not. */
+bool ss_sender_had_sent(struct ss_sender *sender, uint32_t seq, uint32_t edge, int64_t *ret_since_ns);
 
 /* It counts its packets one by one, as far as can be told by now: so where no number is missing nothing was
  * lost. */

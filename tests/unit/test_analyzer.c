@@ -1990,6 +1990,25 @@ static void other_bytes_at_the_same_place_are_counted_and_the_first_copy_counts(
     }
 }
 
+/* Two segments whose ends compare otherwise than their beginnings do (RFC 9293 section 3.4). */
+static void segments_half_a_circle_apart_have_no_bytes_in_common(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20500, &hello13);
+    int64_t beyond = (int64_t)hello13.length + 0x1000;
+    send_as(tape, &c, SS_CLIENT, 21000, (struct send){.offset = beyond, .payload = &hello13});
+    send_as(tape, &c, SS_CLIENT, 21500,
+            (struct send){.offset = beyond - 0x7fffffe0, .payload = &hello13, .to = 10});
+    struct played *played = play(tape);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->conflicts, 0);
+    close_player(played);
+    free_tape(tape);
+}
+
 static void of_the_seconds_of_several_analyzers_the_newest_are_known(void **state)
 {
     (void)state;
@@ -3348,6 +3367,7 @@ int main(void)
         cmocka_unit_test(a_handshake_that_is_stuck_is_reported_open_and_judged_in_the_end),
         cmocka_unit_test(what_the_mirror_loses_is_told_by_the_second),
         cmocka_unit_test(other_bytes_at_the_same_place_are_counted_and_the_first_copy_counts),
+        cmocka_unit_test(segments_half_a_circle_apart_have_no_bytes_in_common),
         cmocka_unit_test(of_the_seconds_of_several_analyzers_the_newest_are_known),
         cmocka_unit_test(a_handshake_broken_off_late_is_judged_once),
         cmocka_unit_test(a_stuck_handshake_is_given_up_when_it_was_due_and_not_when_upkeep_sees_it),

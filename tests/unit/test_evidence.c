@@ -687,6 +687,45 @@ static void what_only_the_mirror_lost_is_nobody_s(void **state)
     }
 }
 
+static void what_follows_on_what_the_mirror_lost_was_not_sent_before(void **state)
+{
+    (void)state;
+    const struct script script = {
+        .about = "an ACK whose number is beyond what the mirror lost, and where it lies the answer begins",
+        .tap = SS_TAP_MIDDLE,
+        .segments = {SYN,
+                     {.ms = 2, .side = S, .flags = SS_TCP_SYN, .acked = START, .id = -1},
+                     {.ms = 12, .side = C},
+                     {.ms = 13, .side = C, .from = START, .to = HELLO_HALF},
+                     HEARD,
+                     {.ms = 16, .side = S, .from = START, .to = FLIGHT, .acked = HELLO},
+                     {.ms = 26.5, .side = C, .from = HELLO, .to = HELLO, .acked = FLIGHT},
+                     {.ms = 500, .side = C, .from = HELLO, .to = ANSWER, .acked = FLIGHT},
+                     {.ms = 502, .side = S, .from = FLIGHT, .to = FLIGHT, .acked = ANSWER}},
+        .evidence = {{SS_EVIDENCE_MIRROR_LOST, 15, 26.5}},
+        .largest = SS_SHARE_CLIENT};
+    check(&script);
+}
+
+/* A capture file may say any time: three round trips of a hundred years are more than 64 bits hold. */
+static void a_leap_in_time_is_no_round_trip(void **state)
+{
+    (void)state;
+    const double years_ms = 3e12;
+    const struct script script = {
+        .tap = SS_TAP_MIDDLE,
+        .segments = {SYN,
+                     {.ms = years_ms, .side = S, .flags = SS_TCP_SYN, .acked = START},
+                     {.ms = years_ms + 10, .side = C},
+                     {.ms = 13, .side = C, .from = START, .to = HELLO},
+                     {.ms = 413, .side = S},
+                     {.ms = 813, .side = S, .from = START, .to = FLIGHT, .id = 704}}};
+    struct ss_finding finding = play(&script);
+
+    assert_true(finding.rtt_ns < 11 * MS);
+    assert_int_equal(finding.server_rtt_ns, SS_MARK_UNSEEN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -697,6 +736,8 @@ int main(void)
         cmocka_unit_test(an_acknowledgement_that_came_with_the_answer_s_beginning_is_the_program_s),
         cmocka_unit_test(a_flight_that_waits_for_acknowledgements_waits_for_the_path),
         cmocka_unit_test(what_only_the_mirror_lost_is_nobody_s),
+        cmocka_unit_test(a_leap_in_time_is_no_round_trip),
+        cmocka_unit_test(what_follows_on_what_the_mirror_lost_was_not_sent_before),
     };
     return cmocka_run_group_tests(tests, make_bytes, NULL);
 }

@@ -159,16 +159,20 @@ static void a_sequence_number_beyond_what_the_tap_saw_tells_that_it_was_sent(voi
     int64_t since_ns = -1;
 
     ss_sender_told(&sender, 1000, 1000, 1); /* nothing that the tap had not seen */
-    assert_false(ss_sender_had_sent(&sender, 1500, &since_ns));
+    assert_false(ss_sender_had_sent(&sender, 1000, 1500, &since_ns));
     ss_sender_told(&sender, 0xfffffff0u, 0xfffffff8u, 2); /* a keep-alive */
-    assert_false(ss_sender_had_sent(&sender, 1500, &since_ns));
+    assert_false(ss_sender_had_sent(&sender, 1000, 1500, &since_ns));
 
     ss_sender_told(&sender, 2000, 1500, 3);
     ss_sender_told(&sender, 2000, 1500, 4);
-    assert_true(ss_sender_had_sent(&sender, 1800, &since_ns)); /* part of it */
+    assert_true(ss_sender_had_sent(&sender, 1500, 1800, &since_ns)); /* part of it */
     assert_int_equal(since_ns, 3);
-    assert_true(ss_sender_had_sent(&sender, 2000, &since_ns));
-    assert_false(ss_sender_had_sent(&sender, 2100, &since_ns));
+    assert_true(ss_sender_had_sent(&sender, 1800, 2000, &since_ns));
+    assert_false(ss_sender_had_sent(&sender, 2000, 2100, &since_ns));
+
+    ss_sender_told(&sender, 3000, 2100, 5);
+    assert_false(ss_sender_had_sent(&sender, 3000, 3100, &since_ns)); /* the rest never came */
+    assert_false(ss_sender_had_sent(&sender, 2900, 3200, &since_ns));
 }
 
 static void timers_are_exact_where_nothing_else_tells(void **state)

@@ -260,8 +260,9 @@ static void publish(struct ss_control *control)
 
     view->join = *ss_join_counters(control->join);
     view->host_count = (unsigned)ss_join_hosts(control->join, view->hosts, SS_JOIN_HOSTS);
-    int64_t oldest_ns = ss_join_oldest(control->join);
-    view->join_age_ns = oldest_ns != 0 ? tap_now(control) - oldest_ns : 0;
+    int64_t oldest_ns = ss_join_oldest(control->join), now_ns = tap_now(control);
+    /* The kernel's stamps may be a little ahead of our clock. */
+    view->join_age_ns = oldest_ns != 0 && oldest_ns < now_ns ? now_ns - oldest_ns : 0;
     tell_steps(control);
     view->flagged = exports->flagged;
     view->exports_asked = exports->asked;
@@ -273,8 +274,7 @@ static void publish(struct ss_control *control)
     view->events_pending = pending(control, 0) + pending(control, 1);
     view->mirror_seen_bytes = control->mirror_loss.seen_bytes;
     view->mirror_missing_bytes = control->mirror_loss.missing_bytes;
-    view->mirror_loss_ppm =
-        ss_mirror_loss_ppm(&control->mirror_loss, tap_now(control) - MINUTE_NS, tap_now(control));
+    view->mirror_loss_ppm = ss_mirror_loss_ppm(&control->mirror_loss, now_ns - MINUTE_NS, now_ns);
     view->clock_steps = clock->steps;
     view->clock_error_ns = ss_clock_read(clock).error_ns;
     view->clock_ppm = rate_error_ppm(clock);
