@@ -3,8 +3,10 @@
 /* Packets of a few connections, in any order, cut, repeated and mutated, through a whole analyzer.
  *
  * Held to be true: received = analyzed + refused; phases and shares of every finding sum to its duration;
- * phases are those of its marks; an export gives each packet of its own connection once, newest first; after
- * the flush every pool is whole again; news are bounded; one burst or many, no packet is counted twice.
+ * phases are those of its marks, and marks on bytes of one direction are in their order; a finding's evidence
+ * is bounded, never empty and in the order of time; an export gives each packet of its own connection once,
+ * newest first; after the flush every pool is whole again; news are bounded; one burst or many, no packet is
+ * counted twice.
  */
 
 #include "analyzer/state.h"
@@ -46,7 +48,8 @@ struct connection {
 struct world {
     struct ss_analyzer *analyzer;
     struct connection connections[FLOWS];
-    int64_t now_ns;
+    int64_t now_ns, last_ns;
+    bool went_back; /* in time */
     struct ss_frame burst[SS_BURST_MAX];
     uint8_t *bytes[SS_BURST_MAX];
     unsigned burst_count;
@@ -187,6 +190,39 @@ static void check_account(const struct world *world)
     require(counters->news_dropped == 0); /* they are fetched after each burst */
 }
 
+/* Marks on bytes of one direction, where no packet went back in time, are in the order of the bytes. */
+static void check_order(const struct ss_finding *finding)
+{
+    static const enum ss_mark orders[2][4] = {
+        {SS_MARK_CLIENT_HELLO_FIRST, SS_MARK_CLIENT_HELLO, SS_MARK_CLIENT_HELLO_2, SS_MARK_CLIENT_FINISHED},
+        {SS_MARK_HELLO_RETRY, SS_MARK_SERVER_HELLO, SS_MARK_SERVER_FLIGHT, SS_MARK_SERVER_FINISHED}};
+
+    for (unsigned side = 0; side < 2; side++) {
+        int64_t last_ns = SS_MARK_UNSEEN; /* the least of all */
+        for (unsigned i = 0; i < 4; i++) {
+            int64_t at_ns = finding->mark_ns[orders[side][i]];
+            require(at_ns == SS_MARK_UNSEEN || at_ns >= last_ns);
+            last_ns = at_ns == SS_MARK_UNSEEN ? last_ns : at_ns;
+        }
+    }
+}
+
+static void check_evidence(const struct ss_finding *finding)
+{
+    require(finding->wait_count <= SS_TIMELINE_WAITS);
+    for (unsigned i = 0; i < finding->wait_count; i++) {
+        const struct ss_timeline_wait *wait = &finding->waits[i];
+        require(wait->from_ns < wait->to_ns && wait->evidence < SS_EVIDENCE_COUNT);
+        require(i == 0 || finding->waits[i - 1].from_ns <= wait->from_ns);
+    }
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++)
+        require(finding->sent_ns[i] == SS_MARK_UNSEEN || finding->sent_ns[i] >= 0);
+    require(finding->unsure_phases >> SS_PHASE_COUNT == 0 && finding->confidence < SS_CONFIDENCE_COUNT);
+    require(finding->judged.guessed_ns >= 0 && finding->judged.guessed_ns <= finding->judged.duration_ns);
+    require(finding->rtt_ns == SS_MARK_UNSEEN || finding->rtt_ns > 0);
+    require(finding->server_rtt_ns == SS_MARK_UNSEEN || finding->server_rtt_ns > 0);
+}
+
 static void check_finding(const struct ss_finding *finding)
 {
     const struct ss_judgement *judged = &finding->judged;
@@ -245,6 +281,9 @@ static void drain(struct world *world)
         const struct ss_finding *finding = ss_analyzer_finding(world->analyzer, news.note);
         if (finding != NULL) {
             check_finding(finding);
+            if (!world->went_back)
+                check_order(finding);
+            check_evidence(finding);
             require(finding->start_ns == news.start_ns && finding->client.port == news.client.port);
         }
         check_export(world, &news);
@@ -341,6 +380,8 @@ static void send_packet(struct world *world, struct ss_span *in)
     if (!is_syn && (what & 12) == 12)
         length = 0;
     world->now_ns += next_gap(in);
+    world->went_back |= world->now_ns < world->last_ns;
+    world->last_ns = world->now_ns;
     frame_start(&frame, SS_LINK_RAW_IP);
     frame_ip(&frame, from == SS_CLIENT ? "192.0.2.7" : "198.51.100.1",
              from == SS_CLIENT ? "198.51.100.1" : "192.0.2.7");
