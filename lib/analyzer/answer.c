@@ -146,7 +146,8 @@ bool ss_answer_flight_end(const struct ss_handshake *handshake, uint32_t *ret_se
         *ret_seq = handshake->flight_end;
     else if (handshake->has_answer)
         *ret_seq = handshake->answer.ack;
-    else
-        return unanswered_flight_end(handshake, ret_seq);
-    return true;
+    else if (!unanswered_flight_end(handshake, ret_seq))
+        return false;
+    /* An answer to nothing, or messages out of their order, say nothing of the flight. */
+    return ss_seq_reached(*ret_seq, handshake->server_hello_end);
 }
