@@ -235,6 +235,7 @@ void ss_worker_fini(struct ss_worker *worker)
     rte_free(worker->memory);
     worker->packets = worker->news = worker->requests = worker->blocks = NULL;
     worker->scratch = worker->memory = NULL;
+    worker->fragments = NULL;
     worker->analyzer = NULL;
     worker->block = NULL;
 }
