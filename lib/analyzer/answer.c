@@ -37,7 +37,16 @@ bool ss_answer_ack_of(const struct ss_handshake *handshake, uint32_t seq, uint32
     return false;
 }
 
-void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, uint32_t ack)
+int64_t ss_answer_begin_ns(const struct ss_handshake *handshake, uint32_t ack)
+{
+    for (unsigned i = 0; i < handshake->segment_ack_count; i++) {
+        if (ss_seq_reached(handshake->segment_acks[i].ack, ack))
+            return handshake->segment_acks[i].time_ns;
+    }
+    return SS_MARK_UNSEEN;
+}
+
+void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, uint32_t ack, int64_t t)
 {
     unsigned count = handshake->segment_ack_count;
     struct ss_segment_ack *acks = handshake->segment_acks;
@@ -48,7 +57,7 @@ void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, ui
         memmove(acks, acks + 1, (SS_SEGMENT_ACKS - 1) * sizeof(*acks));
         count--;
     }
-    acks[count] = (struct ss_segment_ack){.seq_end = seq_end, .ack = ack};
+    acks[count] = (struct ss_segment_ack){.time_ns = t, .seq_end = seq_end, .ack = ack};
     handshake->segment_ack_count = (uint8_t)(count + 1);
 }
 
@@ -137,7 +146,8 @@ bool ss_answer_flight_end(const struct ss_handshake *handshake, uint32_t *ret_se
         *ret_seq = handshake->flight_end;
     else if (handshake->has_answer)
         *ret_seq = handshake->answer.ack;
-    else
-        return unanswered_flight_end(handshake, ret_seq);
-    return true;
+    else if (!unanswered_flight_end(handshake, ret_seq))
+        return false;
+    /* An answer to nothing, or messages out of their order, say nothing of the flight. */
+    return ss_seq_reached(*ret_seq, handshake->server_hello_end);
 }

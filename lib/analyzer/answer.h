@@ -10,7 +10,11 @@ void ss_answer_note(struct ss_handshake *handshake, bool is_ccs, uint16_t record
                     int64_t end_ns);
 
 /* The client sent a segment with payload: what it acknowledged. */
-void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, uint32_t ack);
+void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, uint32_t ack, int64_t t);
+
+/* When the client first sent data that acknowledges the server's bytes before ack; SS_MARK_UNSEEN: not seen.
+ */
+int64_t ss_answer_begin_ns(const struct ss_handshake *handshake, uint32_t ack);
 
 /* What the segment that first carried this byte of the client acknowledged; false: forgotten, or not seen. */
 bool ss_answer_ack_of(const struct ss_handshake *handshake, uint32_t seq, uint32_t *ret_ack);

@@ -203,11 +203,13 @@ static void skip_lost_by_mirror(struct ss_handshake *handshake, struct ss_handsh
         t - acknowledged_ns < HOLE_PATIENCE_NS)
         return;
     uint32_t hole = stream->edge;
+    bool was_noticed = stream->held_count > 0 && stream->hole_since_ns < acknowledged_ns;
+    int64_t since_ns = was_noticed ? stream->hole_since_ns : acknowledged_ns;
     uint32_t missing = ss_stream_skip_hole(stream, t);
     handshake->missing_bytes += missing;
     handshake->has_gaps |= missing > 0;
     handshake->blind_ns = acknowledged_ns;
-    ss_timeline_add_wait(&handshake->timeline, SS_EVIDENCE_MIRROR_LOST, acknowledged_ns, t);
+    ss_timeline_add_wait(&handshake->timeline, SS_EVIDENCE_MIRROR_LOST, since_ns, t);
     if (!ss_handshake_skip(handshake, side, hole, missing))
         handshake->is_blind[side] = true;
     take_chunks(handshake, pools, side, NULL, t);
@@ -228,7 +230,7 @@ static bool take_payload(struct ss_handshake *handshake, struct ss_handshake_poo
     if (packet->flags & SS_TCP_ACK && !handshake->stream[!side].started)
         ss_stream_start(&handshake->stream[!side], packet->ack);
     if (side == SS_CLIENT)
-        ss_answer_note_segment(handshake, segment.seq + segment.bytes, packet->ack);
+        ss_answer_note_segment(handshake, segment.seq + segment.bytes, packet->ack, t);
     struct ss_segment_fate fate = ss_stream_feed(stream, &pools->segments, &segment);
     ss_loss_take_fate(handshake, side, packet, &fate, t);
     return take_chunks(handshake, pools, side, &segment, t);

@@ -36,6 +36,7 @@ struct ss_answer_record {
 };
 
 struct ss_segment_ack {
+    int64_t time_ns;
     uint32_t seq_end; /* of a client segment */
     uint32_t ack;     /* that it carried */
 };

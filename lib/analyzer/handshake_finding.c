@@ -18,6 +18,11 @@ static void place_flight(const struct ss_handshake *handshake, struct ss_timelin
         return;
     ss_stream_seen_at(server, flight_end, &timeline->mark_ns[SS_MARK_SERVER_FLIGHT]);
     ss_stream_acknowledged_at(server, flight_end, &timeline->mark_ns[SS_MARK_FLIGHT_ACK]);
+    timeline->answer_begin_ns = ss_answer_begin_ns(handshake, flight_end);
+    /* Given up as lost by the mirror, long after it had been acknowledged: when it passed is not known. */
+    if (handshake->missing_bytes > 0 && timeline->mark_ns[SS_MARK_FLIGHT_ACK] != SS_MARK_UNSEEN &&
+        timeline->mark_ns[SS_MARK_SERVER_FLIGHT] > timeline->mark_ns[SS_MARK_FLIGHT_ACK])
+        timeline->mark_ns[SS_MARK_SERVER_FLIGHT] = SS_MARK_UNSEEN;
 }
 
 /* Bytes that were acknowledged and never seen, with no packet after them to find it out by. */

@@ -11,7 +11,7 @@
 #define MISSING_MAX      256        /* numbers; more is another way of numbering */
 #define BACK_MAX         16         /* numbers; a mirror out of order */
 #define EARLY_NS         (10 * MS)  /* the round trip was measured elsewhere, and varies */
-#define BUSY_NS          (20 * MS)  /* a timer's tick, and a sender that was busy */
+#define BUSY_NS          (25 * MS)  /* a timer's tick, and a sender that was busy */
 
 /* The first timeout. The estimate of the round trip has a margin that is the round trip itself at first (RFC
  * 6298 section 2.2). */
@@ -31,13 +31,13 @@ bool ss_sender_is_timeout(int64_t silence_ns, int64_t rtt_ns)
 }
 
 /* With other evidence at hand it need not be exact: from `count` timeouts after a probe, as 1, 1, 2... to as
- * many without one, as 1, 2, 4..., and a quarter of the first. */
+ * many without one, as 1, 2, 4..., with a margin: round trips vary, and senders are busy. */
 static bool is_roughly_timeouts(int64_t silence_ns, int64_t rtt_ns, unsigned missing)
 {
     for (unsigned count = 1; count <= TIMEOUTS_MAX && count <= missing; count++) {
-        int64_t least = 1 << (count - 1), most = (1 << count) - 1, margin_ns = shortest(rtt_ns) / 4;
-        if (silence_ns >= least * shortest(rtt_ns) - margin_ns &&
-            silence_ns <= most * longest(rtt_ns) + margin_ns)
+        int64_t least = 1 << (count - 1), most = (1 << count) - 1;
+        if (silence_ns >= least * shortest(rtt_ns) - shortest(rtt_ns) / 4 &&
+            silence_ns <= most * longest(rtt_ns) + longest(rtt_ns) / 2)
             return true;
     }
     return false;

@@ -54,7 +54,7 @@ static void split(int64_t ns, int64_t path_ns, int64_t *path_share, int64_t *sid
 static bool is_late_on_the_path(const struct ss_timeline *timeline, int64_t late_ns)
 {
     int64_t ack_ns = timeline->mark_ns[SS_MARK_FLIGHT_ACK];
-    int64_t answer_ns = timeline->mark_ns[SS_MARK_CLIENT_FINISHED];
+    int64_t answer_ns = timeline->answer_begin_ns;
 
     if (answer_ns != SS_MARK_UNSEEN && answer_ns <= ack_ns)
         return false;

@@ -10,7 +10,7 @@ void ss_timeline_init(struct ss_timeline *timeline)
     memset(timeline, 0, sizeof(*timeline));
     for (unsigned i = 0; i < SS_MARK_COUNT; i++)
         timeline->mark_ns[i] = SS_MARK_UNSEEN;
-    timeline->open_until_ns = SS_MARK_UNSEEN;
+    timeline->open_until_ns = timeline->answer_begin_ns = SS_MARK_UNSEEN;
 }
 
 void ss_timeline_add_wait(struct ss_timeline *timeline, enum ss_evidence evidence, int64_t from_ns,

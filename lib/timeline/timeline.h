@@ -34,6 +34,7 @@ struct ss_timeline_wait {
 
 struct ss_timeline {
     int64_t mark_ns[SS_MARK_COUNT]; /* from the connection's first packet; SS_MARK_UNSEEN where not seen */
+    int64_t answer_begin_ns;        /* the client's first data that acknowledges the flight, or UNSEEN */
     int64_t client_rtt_ns; /* least round trip seen from the tap to the client and back; 0: unknown */
     int64_t server_rtt_ns; /* the same to the server */
     struct ss_timeline_wait waits[SS_TIMELINE_WAITS];

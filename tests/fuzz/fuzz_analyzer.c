@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-/* Packets of a few connections, in any order, cut, repeated and mutated, through a whole analyzer.
+/* Packets of a few connections, with and without what kernels add to them, in any order, cut, repeated and
+ * mutated, through a whole analyzer.
  *
  * Held to be true: received = analyzed + refused; phases and shares of every finding sum to its duration;
- * phases are those of its marks; an export gives each packet of its own connection once, newest first; after
- * the flush every pool is whole again; news are bounded; one burst or many, no packet is counted twice.
+ * phases are those of its marks, and marks on bytes of one direction are in their order; a finding's evidence
+ * is bounded, never empty and in the order of time; an export gives each packet of its own connection once,
+ * newest first; after the flush every pool is whole again; news are bounded; one burst or many, no packet is
+ * counted twice.
  */
 
 #include "analyzer/state.h"
@@ -12,6 +15,7 @@
 #include "support/frames.h"
 #include "support/hellos.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -34,19 +38,25 @@ static bool scripts_are_made;
 
 struct side {
     uint32_t isn;
-    uint32_t sent; /* payload bytes until now */
+    uint32_t sent;   /* payload bytes until now */
+    uint16_t number; /* IPv4 identification of its last packet */
+    uint8_t label;   /* IPv6 flow label */
+    uint8_t signs;   /* of its last packet */
 };
 
 struct connection {
     struct side side[2];
     const struct script *script;
     uint16_t client_port, server_port;
+    bool has_signs; /* its kernels' timestamps, packet numbers and flow labels */
+    bool is_v6;
 };
 
 struct world {
     struct ss_analyzer *analyzer;
     struct connection connections[FLOWS];
-    int64_t now_ns;
+    int64_t now_ns, last_ns;
+    bool went_back; /* in time */
     struct ss_frame burst[SS_BURST_MAX];
     uint8_t *bytes[SS_BURST_MAX];
     unsigned burst_count;
@@ -187,6 +197,39 @@ static void check_account(const struct world *world)
     require(counters->news_dropped == 0); /* they are fetched after each burst */
 }
 
+/* Marks on bytes of one direction, where no packet went back in time, are in the order of the bytes. */
+static void check_order(const struct ss_finding *finding)
+{
+    static const enum ss_mark orders[2][4] = {
+        {SS_MARK_CLIENT_HELLO_FIRST, SS_MARK_CLIENT_HELLO, SS_MARK_CLIENT_HELLO_2, SS_MARK_CLIENT_FINISHED},
+        {SS_MARK_HELLO_RETRY, SS_MARK_SERVER_HELLO, SS_MARK_SERVER_FLIGHT, SS_MARK_SERVER_FINISHED}};
+
+    for (unsigned side = 0; side < 2; side++) {
+        int64_t last_ns = SS_MARK_UNSEEN; /* the least of all */
+        for (unsigned i = 0; i < 4; i++) {
+            int64_t at_ns = finding->mark_ns[orders[side][i]];
+            require(at_ns == SS_MARK_UNSEEN || at_ns >= last_ns);
+            last_ns = at_ns == SS_MARK_UNSEEN ? last_ns : at_ns;
+        }
+    }
+}
+
+static void check_evidence(const struct ss_finding *finding)
+{
+    require(finding->wait_count <= SS_TIMELINE_WAITS);
+    for (unsigned i = 0; i < finding->wait_count; i++) {
+        const struct ss_timeline_wait *wait = &finding->waits[i];
+        require(wait->from_ns < wait->to_ns && wait->evidence < SS_EVIDENCE_COUNT);
+        require(i == 0 || finding->waits[i - 1].from_ns <= wait->from_ns);
+    }
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++)
+        require(finding->sent_ns[i] == SS_MARK_UNSEEN || finding->sent_ns[i] >= 0);
+    require(finding->unsure_phases >> SS_PHASE_COUNT == 0 && finding->confidence < SS_CONFIDENCE_COUNT);
+    require(finding->judged.guessed_ns >= 0 && finding->judged.guessed_ns <= finding->judged.duration_ns);
+    require(finding->rtt_ns == SS_MARK_UNSEEN || finding->rtt_ns > 0);
+    require(finding->server_rtt_ns == SS_MARK_UNSEEN || finding->server_rtt_ns > 0);
+}
+
 static void check_finding(const struct ss_finding *finding)
 {
     const struct ss_judgement *judged = &finding->judged;
@@ -245,6 +288,9 @@ static void drain(struct world *world)
         const struct ss_finding *finding = ss_analyzer_finding(world->analyzer, news.note);
         if (finding != NULL) {
             check_finding(finding);
+            if (!world->went_back)
+                check_order(finding);
+            check_evidence(finding);
             require(finding->start_ns == news.start_ns && finding->client.port == news.client.port);
         }
         check_export(world, &news);
@@ -320,6 +366,52 @@ static void add_payload(struct ss_span *in, struct frame *frame, const struct tl
         frame->bytes[at + next_u8(in) % length] ^= next_u8(in);
 }
 
+/* Up to the IP header. Signs: bits 0 to 3, how many ticks the packet was under way; 4 and 5, how many before
+ * it are missing; 6, another flow label; 7, something has come twice. */
+static void start_packet(struct frame *frame, struct connection *c, unsigned from, uint8_t signs)
+{
+    static const char *const addresses[2][2] = {{"192.0.2.7", "198.51.100.1"},
+                                                {"2001:db8::7", "2001:db8::1"}};
+    struct side *side = &c->side[from];
+
+    frame_start(frame, SS_LINK_RAW_IP);
+    frame_ip(frame, addresses[c->is_v6][from], addresses[c->is_v6][!from]);
+    side->number = (uint16_t)(side->number + 1 + (signs >> 4 & 3));
+    side->label = (uint8_t)(side->label + (signs >> 6 & 1));
+    side->signs = signs;
+    if (c->is_v6) {
+        frame->bytes[3] = side->label;
+    } else if (c->has_signs) {
+        frame->bytes[4] = (uint8_t)(side->number >> 8);
+        frame->bytes[5] = (uint8_t)side->number;
+    }
+}
+
+static void put_u32(uint8_t *at, uint32_t value)
+{
+    value = htobe32(value);
+    memcpy(at, &value, sizeof(value));
+}
+
+/* Timestamps in ticks of 1 ms, and of what came twice the block that says so (RFC 2883). */
+static void add_tcp(struct frame *frame, const struct connection *c, unsigned from, struct frame_tcp tcp,
+                    int64_t now_ns)
+{
+    const struct side *side = &c->side[from], *peer = &c->side[!from];
+    uint8_t options[24] = {1, 1, 8, 10, [12] = 1, 1, 5, 10};
+    uint32_t now = (uint32_t)(now_ns / 1000000);
+
+    put_u32(options + 4, now - (side->signs & 15));
+    put_u32(options + 8, now);
+    put_u32(options + 16, peer->isn + 1);
+    put_u32(options + 20, peer->isn + 1 + peer->sent);
+    tcp.source_port = from == SS_CLIENT ? c->client_port : c->server_port;
+    tcp.destination_port = from == SS_CLIENT ? c->server_port : c->client_port;
+    tcp.options = options;
+    tcp.option_bytes = !c->has_signs ? 0 : side->signs & 128 ? 24 : 12;
+    frame_tcp(frame, tcp);
+}
+
 static void send_packet(struct world *world, struct ss_span *in)
 {
     static const uint8_t kinds[] = {SS_TCP_ACK, SS_TCP_ACK, SS_TCP_ACK | SS_TCP_FIN, SS_TCP_RST,
@@ -341,17 +433,16 @@ static void send_packet(struct world *world, struct ss_span *in)
     if (!is_syn && (what & 12) == 12)
         length = 0;
     world->now_ns += next_gap(in);
-    frame_start(&frame, SS_LINK_RAW_IP);
-    frame_ip(&frame, from == SS_CLIENT ? "192.0.2.7" : "198.51.100.1",
-             from == SS_CLIENT ? "198.51.100.1" : "192.0.2.7");
-    uint32_t seq = is_syn ? side->isn : side->isn + 1 + offset;
-    frame_tcp(&frame,
-              (struct frame_tcp){.source_port = from == SS_CLIENT ? c->client_port : c->server_port,
-                                 .destination_port = from == SS_CLIENT ? c->server_port : c->client_port,
-                                 .seq = seq,
-                                 .ack = peer->isn + 1 + peer->sent + (what & 16 ? next_u8(in) : 0),
-                                 .flags = flags,
-                                 .window = what & 32});
+    world->went_back |= world->now_ns < world->last_ns;
+    world->last_ns = world->now_ns;
+    uint32_t ack = peer->isn + 1 + peer->sent + (what & 16 ? next_u8(in) : 0);
+    start_packet(&frame, c, from, c->has_signs ? next_u8(in) : 0);
+    add_tcp(&frame, c, from,
+            (struct frame_tcp){.seq = is_syn ? side->isn : side->isn + 1 + offset,
+                               .ack = ack,
+                               .flags = flags,
+                               .window = what & 32},
+            world->now_ns);
     add_payload(in, &frame, &c->script->said[from], offset, length);
     if (offset + length > side->sent && offset + length - side->sent < 100000)
         side->sent = offset + length;
@@ -374,7 +465,9 @@ static void start_world(struct world *world, struct ss_span *in)
             .script = &scripts[seed % SCRIPTS],
             .side = {{.isn = seed * 0x01010101u}, {.isn = seed & 16 ? 0xffffffe0u : seed * 7919u}},
             .client_port = (uint16_t)(5000 + i),
-            .server_port = seed & 32 ? (uint16_t)(5000 + i) : 443};
+            .server_port = seed & 32 ? (uint16_t)(5000 + i) : 443,
+            .has_signs = seed & 64,
+            .is_v6 = seed & 128};
     }
 }
 

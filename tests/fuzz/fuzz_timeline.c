@@ -2,9 +2,9 @@
 
 /* Any marks, waits and round trips to a judgement and a verdict.
  *
- * Held to be true: phases and shares sum to the duration and none is negative, wherever the tap is; what is
- * pending has a phase and somebody who is waited for; a verdict is one of the table's, and NONE only where
- * nothing was flagged.
+ * Held to be true: phases and shares sum to the duration and none is negative, wherever the tap is; waits are
+ * bounded and never empty; no more is guessed than there is; what is pending has a phase and somebody who is
+ * waited for; a verdict is one of the table's, and NONE only where nothing was flagged.
  */
 
 #include "base/span.h"
@@ -58,6 +58,7 @@ static void check(const struct ss_judgement *judged)
         shares += judged->share_ns[i];
     }
     require(phases == judged->duration_ns && shares == judged->duration_ns);
+    require(judged->guessed_ns >= 0 && judged->guessed_ns <= judged->duration_ns);
     require(judged->pending_ns >= 0);
     require((judged->pending_ns > 0) == (judged->pending_phase < SS_PHASE_COUNT));
     require(judged->pending_share < SS_SHARE_COUNT);
@@ -98,6 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
         if (next_u8(&in) & 1)
             timeline.mark_ns[m] = next_time(&in);
     }
+    if (next_u8(&in) & 1)
+        timeline.answer_begin_ns = next_time(&in);
     timeline.client_rtt_ns = next_time(&in);
     timeline.server_rtt_ns = next_time(&in);
     if (next_u8(&in) & 1)
@@ -107,6 +110,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
         int64_t from_ns = next_time(&in);
         ss_timeline_add_wait(&timeline, evidence, from_ns, next_time(&in));
     }
+    require(timeline.wait_count <= SS_TIMELINE_WAITS);
+    for (unsigned i = 0; i < timeline.wait_count; i++)
+        require(timeline.waits[i].from_ns < timeline.waits[i].to_ns);
     for (unsigned tap = 0; tap < SS_TAP_COUNT; tap++) {
         ss_timeline_judge(&timeline, (enum ss_tap)tap, &judged[tap]);
         check(&judged[tap]);

@@ -51,6 +51,7 @@ void finding_judge(struct ss_finding *finding, int64_t open_ns)
         if (finding->mark_ns[i] > last_ns)
             last_ns = finding->mark_ns[i];
     }
+    timeline.answer_begin_ns = finding->mark_ns[SS_MARK_CLIENT_FINISHED];
     timeline.client_rtt_ns = finding->rtt_ns == SS_MARK_UNSEEN ? 0 : finding->rtt_ns;
     timeline.server_rtt_ns = finding->server_rtt_ns == SS_MARK_UNSEEN ? 0 : finding->server_rtt_ns;
     if (open_ns > 0)

@@ -587,6 +587,34 @@ static void a_tls12_handshake_ends_with_the_servers_change_of_cipher(void **stat
     free_tape(tape);
 }
 
+/* The client's ChangeCipherSpec comes before the server has said a word: it answers no flight. */
+static void no_flight_ends_before_its_server_hello(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+    size_t hello_end = 5 + ((size_t)server12_full.at[3] << 8 | server12_full.at[4]);
+
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20100, &hello12);
+    data(tape, &c, SS_CLIENT, 20200, &answer12);
+    ack(tape, &c, SS_SERVER, 20300);
+    send_as(tape, &c, SS_SERVER, 21000,
+            (struct send){.offset = AUTO, .acked = AUTO, .payload = &server12_full, .to = hello_end});
+    struct played *played = play(tape);
+    const struct ss_finding *finding = only_one(played);
+    CHECK_MARKS(finding, {{SS_MARK_SYN, 0},
+                          {SS_MARK_SYN_ACK, 40},
+                          {SS_MARK_ACK, 20000},
+                          {SS_MARK_CLIENT_HELLO_FIRST, 20100},
+                          {SS_MARK_CLIENT_HELLO, 20100},
+                          {SS_MARK_HELLO_ACK, 20300},
+                          {SS_MARK_SERVER_HELLO, 21000},
+                          {SS_MARK_CLIENT_FINISHED, 20200}});
+    close_player(played);
+    free_tape(tape);
+}
+
 static void a_resumed_tls12_handshake_ends_with_the_client(void **state)
 {
     (void)state;
@@ -976,7 +1004,8 @@ static void bytes_that_the_mirror_lost_blame_the_tap(void **state)
     const struct ss_finding *finding = only_one(played);
     assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
     assert_int_equal(finding->tap_missing_bytes, 500);
-    assert_int_equal(finding->judged.share_ns[SS_SHARE_UNKNOWN], US(500000 - 41000));
+    assert_int_equal(finding->judged.share_ns[SS_SHARE_UNKNOWN], US(500000 - 21010));
+    assert_int_equal(finding->mark_ns[SS_MARK_SERVER_FLIGHT], SS_MARK_UNSEEN); /* only its acknowledgement */
     assert_int_equal(finding->verdict, SS_VERDICT_TAP);
     close_player(played);
     free_tape(tape);
@@ -3327,6 +3356,7 @@ int main(void)
         cmocka_unit_test(a_hello_of_too_many_numbers_for_a_ja4_has_none_and_is_counted),
         cmocka_unit_test(a_hello_with_an_encrypted_one_inside_names_the_outer_server),
         cmocka_unit_test(a_tls12_handshake_ends_with_the_servers_change_of_cipher),
+        cmocka_unit_test(no_flight_ends_before_its_server_hello),
         cmocka_unit_test(a_resumed_tls12_handshake_ends_with_the_client),
         cmocka_unit_test(a_hello_retry_makes_marks_of_its_own),
         cmocka_unit_test(early_data_is_not_the_answer_to_the_flight),

@@ -24,7 +24,7 @@
 #define SEGMENTS   18
 
 /* Points in each side's bytes. */
-enum point { START, HELLO_HALF, HELLO, ANSWER, FLIGHT_HALF, FLIGHT, TICKET, POINTS };
+enum point { START, HELLO_HALF, HELLO, ANSWER_HALF, ANSWER, FLIGHT_HALF, FLIGHT, TICKET, POINTS };
 
 struct segment {
     double ms;
@@ -70,6 +70,7 @@ static int make_bytes(void **state)
     points[HELLO_HALF] = points[HELLO] / 2;
     tls_put_noise_record(&said[SS_CLIENT], 23, 53);
     points[ANSWER] = (uint32_t)said[SS_CLIENT].length;
+    points[ANSWER_HALF] = (points[HELLO] + points[ANSWER]) / 2;
 
     memset(message, 0, sizeof(*message));
     tls_put_server_hello(message,
@@ -571,6 +572,34 @@ static void the_sender_s_clock_tells_how_long_it_took(void **state)
     assert_int_equal(finding.sent_ns[SS_PHASE_TCP_RETURN], SS_MARK_UNSEEN); /* of two sides */
 }
 
+/* ---- the acknowledgement of the flight */
+
+static void an_acknowledgement_that_came_with_the_answer_s_beginning_is_the_program_s(void **state)
+{
+    (void)state;
+    const struct script scripts[] = {
+        {.about = "alone, and the answer at once: both were under way",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {.ms = 16, .side = S, .from = START, .to = FLIGHT, .acked = HELLO, .sent = -1},
+                      {.ms = 316, .side = C, .from = HELLO, .to = HELLO, .acked = FLIGHT, .sent = -1},
+                      {.ms = 317, .side = C, .from = HELLO, .to = ANSWER, .acked = FLIGHT, .sent = -1},
+                      {.ms = 319, .side = S, .from = FLIGHT, .to = FLIGHT, .acked = ANSWER, .sent = -1}},
+         .largest = SS_SHARE_CLIENT_PATH},
+        {.about = "with the first bytes of the answer, the rest in the next segment",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HEARD,
+                      {.ms = 16, .side = S, .from = START, .to = FLIGHT, .acked = HELLO, .sent = -1},
+                      {.ms = 316, .side = C, .from = HELLO, .to = ANSWER_HALF, .acked = FLIGHT, .sent = -1},
+                      {.ms = 317, .side = C, .from = ANSWER_HALF, .to = ANSWER, .acked = FLIGHT, .sent = -1},
+                      {.ms = 319, .side = S, .from = FLIGHT, .to = FLIGHT, .acked = ANSWER, .sent = -1}},
+         .largest = SS_SHARE_CLIENT},
+    };
+    check_all(scripts, ROWS(scripts));
+}
+
 /* ---- windows */
 
 static void a_flight_that_waits_for_acknowledgements_waits_for_the_path(void **state)
@@ -638,7 +667,7 @@ static void what_only_the_mirror_lost_is_nobody_s(void **state)
                       {.ms = 26, .side = C, .from = HELLO, .to = ANSWER, .acked = FLIGHT},
                       {.ms = 28, .side = S, .from = FLIGHT, .to = TICKET, .acked = ANSWER},
                       {.ms = 48, .side = C, .from = ANSWER, .to = ANSWER, .acked = TICKET}},
-         .evidence = {{SS_EVIDENCE_MIRROR_LOST, 26, 48}},
+         .evidence = {{SS_EVIDENCE_MIRROR_LOST, 16, 48}},
          .largest = SS_SHARE_CLIENT_PATH},
         {.about = "the answer: whether the handshake ever ended is not known, and nobody is waited for",
          .tap = SS_TAP_MIDDLE,
@@ -704,6 +733,7 @@ int main(void)
         cmocka_unit_test(what_was_lost_before_the_tap_shows_in_what_the_sender_says_of_itself),
         cmocka_unit_test(a_segment_that_its_sender_sent_earlier_was_on_the_path),
         cmocka_unit_test(the_sender_s_clock_tells_how_long_it_took),
+        cmocka_unit_test(an_acknowledgement_that_came_with_the_answer_s_beginning_is_the_program_s),
         cmocka_unit_test(a_flight_that_waits_for_acknowledgements_waits_for_the_path),
         cmocka_unit_test(what_only_the_mirror_lost_is_nobody_s),
         cmocka_unit_test(a_leap_in_time_is_no_round_trip),

@@ -59,6 +59,7 @@ static struct ss_timeline timeline_of(const struct script *script)
     timeline.server_rtt_ns = script->server_rtt * US;
     for (unsigned i = 0; i < script->mark_count; i++)
         timeline.mark_ns[script->marks[i].mark] = script->marks[i].at * US;
+    timeline.answer_begin_ns = timeline.mark_ns[SS_MARK_CLIENT_FINISHED];
     for (unsigned i = 0; i < script->wait_count; i++)
         ss_timeline_add_wait(&timeline, script->waits[i].evidence, script->waits[i].from * US,
                              script->waits[i].to * US);
