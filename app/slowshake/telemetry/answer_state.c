@@ -49,6 +49,7 @@ static void add_packets(struct rte_tel_data *answer, const struct ss_worker_view
     ss_answer_uint(packets, "dropped", dropped);
     ss_answer_signed(packets, "in_flight", (int64_t)(sum->worker.received - accounted));
     ss_answer_uint(packets, "truncated", sum->analyzer.truncated_frames);
+    ss_answer_uint(packets, "datagrams", sum->analyzer.datagrams);
     struct rte_tel_data *reasons = ss_answer_dict(answer, "refused");
     for (unsigned i = 0; i < SS_REFUSED_COUNT; i++)
         ss_answer_uint(reasons, ss_refusal_name((enum ss_refusal)i), refused(sum, (enum ss_refusal)i));
