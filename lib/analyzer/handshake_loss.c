@@ -337,6 +337,7 @@ void ss_loss_conclude(const struct ss_handshake *handshake, enum ss_tap tap, str
         if (handshake->last_ns >= LATE_LEAST_NS)
             add_late(handshake, side, timeline);
     }
-    add_syn_timeout(handshake, timeline);
+    if (!is_beside(tap, SS_SERVER))
+        add_syn_timeout(handshake, timeline);
     add_timeout_length(handshake, tap, timeline);
 }
