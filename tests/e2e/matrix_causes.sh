@@ -169,6 +169,10 @@ cause_server_stopped_before_finished()
 
 # --- loss on the client's side --------------------------------------------------------------------------------------
 
+# OpenSSL 3.5 needs two segments for its ClientHello. The second one is lost twice, then: itself, and the probe that would bring a
+# quick recovery.
+WHOLE_CLIENT_HELLO=(--drop client_hello --drop 'client_hello:2*2')
+
 # What is lost before the tap leaves no trace when it was the first packet.
 cause lost-syn-near none middle server
 cause_lost_syn_near()
@@ -187,14 +191,14 @@ cause_lost_syn_ack_near()
 cause lost-client-hello-near loss middle server
 cause_lost_client_hello_near()
 {
-    near --drop client_hello
+    near "${WHOLE_CLIENT_HELLO[@]}"
     FAMILIES=4 clients
 }
 
 cause lost-client-hello-near-6 'loss|idle' middle server
 cause_lost_client_hello_near_6()
 {
-    near --drop client_hello
+    near "${WHOLE_CLIENT_HELLO[@]}"
     FAMILIES=6 clients
 }
 
@@ -262,7 +266,7 @@ cause_lost_syn_ack_beyond()
 cause lost-client-hello-beyond loss middle client
 cause_lost_client_hello_beyond()
 {
-    beyond --drop client_hello
+    beyond "${WHOLE_CLIENT_HELLO[@]}"
     clients
 }
 
