@@ -53,7 +53,11 @@ enum ss_evidence ss_evidence_of(const struct ss_finding *finding, enum ss_verdic
         enum ss_evidence evidence = (enum ss_evidence)wait->evidence;
         if (ss_timeline_share(evidence, (enum ss_tap)finding->tap) != (enum ss_share)verdict)
             continue;
-        ns[evidence] += (wait->to_ns < until ? wait->to_ns : until) - (wait->from_ns > 0 ? wait->from_ns : 0);
+        int64_t from_ns = wait->from_ns > 0 ? wait->from_ns : 0;
+        int64_t to_ns = wait->to_ns < until ? wait->to_ns : until;
+        if (to_ns <= from_ns) /* all of it before the handshake or after its end */
+            continue;
+        ns[evidence] += to_ns - from_ns;
         if (ns[evidence] > all_ns / 2 && (most == SS_EVIDENCE_COUNT || ns[evidence] > ns[most]))
             most = evidence;
     }

@@ -662,6 +662,18 @@ static void the_evidence_that_a_verdict_rests_on_is_told(void **state)
     }
 }
 
+static void evidence_of_after_the_end_takes_nothing_from_that_of_before(void **state)
+{
+    (void)state;
+    struct ss_finding finding = finding_with(SS_EVIDENCE_RETRANSMITTED);
+    struct ss_record record = record_of(&finding);
+    char why[512];
+    finding.waits[finding.wait_count++] = (struct ss_timeline_wait){
+        .from_ns = 1000 * MS, .to_ns = 1100 * MS, .evidence = SS_EVIDENCE_RETRANSMITTED};
+    assert_string_equal(ss_record_why(&record, why, sizeof(why)),
+                        "the same bytes came again 300 ms later, unacknowledged in between");
+}
+
 static void the_evidence_stands_in_the_record(void **state)
 {
     (void)state;
@@ -868,6 +880,7 @@ int main(void)
         cmocka_unit_test(a_talk_before_tls_is_told_apart_from_the_silence_after_it),
         cmocka_unit_test(loss_and_the_tap_are_told_with_their_numbers),
         cmocka_unit_test(the_evidence_that_a_verdict_rests_on_is_told),
+        cmocka_unit_test(evidence_of_after_the_end_takes_nothing_from_that_of_before),
         cmocka_unit_test(the_evidence_stands_in_the_record),
         cmocka_unit_test(the_blamed_ones_own_clock_is_told),
         cmocka_unit_test(a_loss_beyond_the_tap_after_the_end_explains_the_proxy),
