@@ -224,7 +224,7 @@ static void check_evidence(const struct ss_finding *finding)
     }
     for (unsigned i = 0; i < SS_PHASE_COUNT; i++)
         require(finding->sent_ns[i] == SS_MARK_UNSEEN || finding->sent_ns[i] >= 0);
-    require(finding->unsure_phases >> SS_PHASE_COUNT == 0 && finding->confidence < SS_CONFIDENCE_COUNT);
+    require(finding->confidence < SS_CONFIDENCE_COUNT);
     require(finding->judged.guessed_ns >= 0 && finding->judged.guessed_ns <= finding->judged.duration_ns);
     require(finding->rtt_ns == SS_MARK_UNSEEN || finding->rtt_ns > 0);
     require(finding->server_rtt_ns == SS_MARK_UNSEEN || finding->server_rtt_ns > 0);
