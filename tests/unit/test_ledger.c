@@ -124,8 +124,9 @@ static void what_was_written_lately_is_known_from_disk(void **state)
 {
     struct fixture *fixture = *state;
     struct ss_event joined = event_of(1, "a"), unmatched = event_of(2, "a"), other = event_of(3, "a");
+    const int64_t since_ns = time(NULL) * SS_NS_PER_S;
     write_both(fixture, &joined, &unmatched);
-    assert_int_equal(ss_ledger_load(fixture->ledger, fixture->directory, time(NULL) * SS_NS_PER_S), 2);
+    assert_int_equal(ss_ledger_load(fixture->ledger, fixture->directory, since_ns), 2);
     assert_false(ss_ledger_add(fixture->ledger, &joined));
     assert_false(ss_ledger_add(fixture->ledger, &unmatched));
     assert_true(ss_ledger_add(fixture->ledger, &other));
