@@ -79,15 +79,30 @@ void ss_answer_note(struct ss_handshake *handshake, bool is_ccs, uint16_t record
     handshake->record_count = (uint8_t)(count + 1);
 }
 
+void ss_answer_end_flight(struct ss_handshake *handshake, uint32_t end_seq)
+{
+    if (handshake->has_flight_end)
+        return;
+    handshake->flight_end = end_seq;
+    handshake->has_flight_end = true;
+    ss_stream_seen_at(&handshake->stream[SS_SERVER], end_seq, &handshake->flight_ns);
+    ss_answer_follow_flight(handshake);
+}
+
+void ss_answer_follow_flight(struct ss_handshake *handshake)
+{
+    if (handshake->has_flight_end && handshake->flight_ack_ns == SS_MARK_UNSEEN)
+        ss_stream_acknowledged_at(&handshake->stream[SS_SERVER], handshake->flight_end,
+                                  &handshake->flight_ack_ns);
+}
+
 void ss_answer_note_server_record(struct ss_handshake *handshake, uint16_t record_bytes, uint32_t end_seq)
 {
     if (!is_tls13(handshake) || handshake->has_flight_end)
         return;
     /* The first encrypted record begins with EncryptedExtensions, so it is never a Finished alone. */
-    if (handshake->encrypted_records > 0 && record_bytes == finished_bytes(handshake)) {
-        handshake->flight_end = end_seq;
-        handshake->has_flight_end = true;
-    }
+    if (handshake->encrypted_records > 0 && record_bytes == finished_bytes(handshake))
+        ss_answer_end_flight(handshake, end_seq);
     handshake->encrypted_end = end_seq;
     if (handshake->encrypted_records < UINT8_MAX)
         handshake->encrypted_records++;
@@ -135,7 +150,8 @@ static bool unanswered_flight_end(const struct ss_handshake *handshake, uint32_t
     return true;
 }
 
-bool ss_answer_flight_end(const struct ss_handshake *handshake, uint32_t *ret_seq)
+/* Where the server's flight ended, as far as is known; false: nothing of it was seen. */
+static bool flight_end(const struct ss_handshake *handshake, uint32_t *ret_seq)
 {
     bool is_beyond_answer = handshake->has_answer && is_tls13(handshake) &&
                             !ss_seq_reached(handshake->answer.ack, handshake->flight_end);
@@ -150,4 +166,23 @@ bool ss_answer_flight_end(const struct ss_handshake *handshake, uint32_t *ret_se
         return false;
     /* An answer to nothing, or messages out of their order, say nothing of the flight. */
     return ss_seq_reached(*ret_seq, handshake->server_hello_end);
+}
+
+bool ss_answer_flight(const struct ss_handshake *handshake, struct ss_flight *ret_flight)
+{
+    const struct ss_stream *server = &handshake->stream[SS_SERVER];
+    int64_t finished_ns = handshake->timeline.mark_ns[SS_MARK_SERVER_FINISHED];
+    struct ss_flight flight = {.seen_ns = handshake->flight_ns, .acked_ns = handshake->flight_ack_ns};
+
+    if (!flight_end(handshake, &flight.end))
+        return false;
+    if (!handshake->has_flight_end || flight.end != handshake->flight_end) {
+        flight.seen_ns = flight.acked_ns = SS_MARK_UNSEEN;
+        ss_stream_seen_at(server, flight.end, &flight.seen_ns);
+        ss_stream_acknowledged_at(server, flight.end, &flight.acked_ns);
+    }
+    if (finished_ns != SS_MARK_UNSEEN && flight.seen_ns > finished_ns)
+        flight.seen_ns = finished_ns;
+    *ret_flight = flight;
+    return true;
 }

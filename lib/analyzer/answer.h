@@ -29,6 +29,19 @@ bool ss_answer_find(struct ss_handshake *handshake);
 /* The answer of a client that rejects the server: an encrypted alert in place of its Finished. */
 bool ss_answer_is_rejection(const struct ss_handshake *handshake);
 
-/* The sequence number at which the server's flight ended, as far as is known;
- * false: nothing of it was seen. */
-bool ss_answer_flight_end(const struct ss_handshake *handshake, uint32_t *ret_seq);
+/* The server's flight ends before end_seq, which the tap has seen: a message has said so. */
+void ss_answer_end_flight(struct ss_handshake *handshake, uint32_t end_seq);
+
+/* The client has acknowledged more. When that was is noted as soon as it can be, since streams forget. */
+void ss_answer_follow_flight(struct ss_handshake *handshake);
+
+/* The server's flight. */
+struct ss_flight {
+    uint32_t end;              /* sequence number just past it */
+    int64_t seen_ns, acked_ns; /* when the tap had all of it, and its acknowledgement, or SS_MARK_UNSEEN */
+};
+
+/* As far as is known where it ended: what a message has said, else what the answer acknowledges. That of
+ * TLS 1.2 ends at the latest with the server's ChangeCipherSpec, which answers the answer (RFC 5246
+ * section 7.3). False: nothing of it was seen. */
+bool ss_answer_flight(const struct ss_handshake *handshake, struct ss_flight *ret_flight);

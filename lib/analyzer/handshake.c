@@ -25,7 +25,7 @@ void ss_handshake_init(struct ss_handshake *handshake, uint32_t flow, const stru
     handshake->base_ns = time_ns;
     handshake->syn_ns = handshake->syn_ack_ns = handshake->early_ack_ns = SS_MARK_UNSEEN;
     handshake->hello_again_ns = handshake->talk.last_ns = SS_MARK_UNSEEN;
-    handshake->closed_ns = SS_MARK_UNSEEN;
+    handshake->closed_ns = handshake->flight_ns = handshake->flight_ack_ns = SS_MARK_UNSEEN;
     handshake->encap_count = first->encap_count;
     memcpy(handshake->encap, first->encap, sizeof(handshake->encap));
     for (unsigned side = 0; side < 2; side++) {
@@ -163,6 +163,8 @@ static void take_ack(struct ss_handshake *handshake, const struct ss_packet *pac
         round_trip(rtt_ns, t - seen_ns);
     if (side == SS_SERVER)
         ss_handshake_take_hello_ack(handshake);
+    else
+        ss_answer_follow_flight(handshake);
 }
 
 /* ---- payload */
@@ -241,11 +243,9 @@ static bool take_payload(struct ss_handshake *handshake, struct ss_handshake_poo
 /* Whether the tap has seen all that the client's answer acknowledges: the mirror may show it later. */
 static bool has_all_of_flight(const struct ss_handshake *handshake)
 {
-    uint32_t flight_end;
-    int64_t at_ns;
+    struct ss_flight flight;
 
-    return !ss_answer_flight_end(handshake, &flight_end) ||
-           ss_stream_seen_at(&handshake->stream[SS_SERVER], flight_end, &at_ns);
+    return !ss_answer_flight(handshake, &flight) || flight.seen_ns != SS_MARK_UNSEEN;
 }
 
 /* Bytes that only the mirror lost held the messages that are still missing: there is nothing to wait for. */

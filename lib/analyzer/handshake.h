@@ -105,6 +105,7 @@ struct ss_handshake {
     uint32_t early_ack;         /* its number */
     int64_t hello_again_ns;     /* of a second hello that no HelloRetryRequest had asked for yet */
     uint32_t hello_end, server_hello_end, flight_end; /* sequence numbers; valid with the bits below */
+    int64_t flight_ns, flight_ack_ns;                 /* when flight_end had passed, and was acknowledged */
     uint32_t encrypted_end;                           /* of the server's newest encrypted record */
     bool has_hello, has_server_hello, has_flight_end;
     bool has_gaps;         /* bytes of either side are missing, by the mirror or by the snap length */

@@ -11,17 +11,15 @@
 
 static void place_flight(const struct ss_handshake *handshake, struct ss_timeline *timeline)
 {
-    const struct ss_stream *server = &handshake->stream[SS_SERVER];
-    uint32_t flight_end;
+    struct ss_flight flight;
 
-    if (!ss_answer_flight_end(handshake, &flight_end))
+    if (!ss_answer_flight(handshake, &flight))
         return;
-    ss_stream_seen_at(server, flight_end, &timeline->mark_ns[SS_MARK_SERVER_FLIGHT]);
-    ss_stream_acknowledged_at(server, flight_end, &timeline->mark_ns[SS_MARK_FLIGHT_ACK]);
-    timeline->answer_begin_ns = ss_answer_begin_ns(handshake, flight_end);
+    timeline->mark_ns[SS_MARK_SERVER_FLIGHT] = flight.seen_ns;
+    timeline->mark_ns[SS_MARK_FLIGHT_ACK] = flight.acked_ns;
+    timeline->answer_begin_ns = ss_answer_begin_ns(handshake, flight.end);
     /* Given up as lost by the mirror, long after it had been acknowledged: when it passed is not known. */
-    if (handshake->missing_bytes > 0 && timeline->mark_ns[SS_MARK_FLIGHT_ACK] != SS_MARK_UNSEEN &&
-        timeline->mark_ns[SS_MARK_SERVER_FLIGHT] > timeline->mark_ns[SS_MARK_FLIGHT_ACK])
+    if (handshake->missing_bytes > 0 && flight.acked_ns != SS_MARK_UNSEEN && flight.seen_ns > flight.acked_ns)
         timeline->mark_ns[SS_MARK_SERVER_FLIGHT] = SS_MARK_UNSEEN;
 }
 

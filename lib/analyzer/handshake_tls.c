@@ -82,23 +82,17 @@ static void take_server_hello(struct ss_handshake *handshake, const struct ss_tl
     handshake->hello.resumed = hello.pre_shared_key;
 }
 
-/* The server's flight of TLS 1.2 ends with ServerHelloDone, or in a resumption with its Finished. */
-static void end_flight(struct ss_handshake *handshake, uint64_t offset)
-{
-    if (handshake->has_flight_end)
-        return;
-    handshake->flight_end = seq_of(handshake, SS_SERVER, offset);
-    handshake->has_flight_end = true;
-}
-
 /* A TLS 1.2 handshake that is no resumption: any of the messages that one leaves out. */
 static bool is_full(const struct ss_handshake *handshake)
 {
     return handshake->has_flight_end || handshake->has_certificate || handshake->has_key_exchange;
 }
 
+/* The flight of TLS 1.2 ends with ServerHelloDone, or in a resumption with the server's Finished. */
 static void take_server_event(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
 {
+    uint32_t end_seq = seq_of(handshake, SS_SERVER, event->end);
+
     switch (event->kind) {
     case SS_TLS_MESSAGE:
         if (event->type == SS_TLS_SERVER_HELLO)
@@ -106,7 +100,7 @@ static void take_server_event(struct ss_handshake *handshake, const struct ss_tl
         else if (event->type == SS_TLS_CERTIFICATE)
             handshake->has_certificate = true;
         else if (event->type == SS_TLS_SERVER_HELLO_DONE)
-            end_flight(handshake, event->end);
+            ss_answer_end_flight(handshake, end_seq);
         break;
     case SS_TLS_CCS:
         if (!ss_handshake_is_tls12(handshake))
@@ -120,10 +114,9 @@ static void take_server_event(struct ss_handshake *handshake, const struct ss_tl
         break;
     case SS_TLS_PROTECTED:
         if (ss_handshake_is_tls12(handshake) && handshake->resumed12 && event->type == SS_TLS_HANDSHAKE)
-            end_flight(handshake, event->end);
+            ss_answer_end_flight(handshake, end_seq);
         else if (event->type == SS_TLS_APPLICATION_DATA)
-            ss_answer_note_server_record(handshake, event->record_bytes,
-                                         seq_of(handshake, SS_SERVER, event->end));
+            ss_answer_note_server_record(handshake, event->record_bytes, end_seq);
         break;
     default:
         break;

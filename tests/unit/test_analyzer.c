@@ -150,8 +150,9 @@ static void flag(struct tape *tape, struct connection *c, enum ss_side side, int
 
 /* ---- TLS bytes, made once */
 
-static struct tls_bytes hello13, hello12, hello_early, server13, server12_full, server12_resumed, retry13,
-    hello13_pieces, retry13_alone, answer13, answer12, finished12, alert_fatal, alert13, request, early;
+static struct tls_bytes hello13, hello12, hello_early, server13, server12_full, certified12, server12_resumed,
+    retry13, hello13_pieces, retry13_alone, answer13, answer12, finished12, alert_fatal, alert13, request,
+    early;
 
 static void put_client(struct tls_bytes *out, struct tls_client_recipe recipe)
 {
@@ -171,12 +172,15 @@ static void put_server(struct tls_bytes *out, struct tls_server_recipe recipe)
     free(message);
 }
 
-static void put_done(struct tls_bytes *out)
+/* The rest of a server's flight of TLS 1.2: its certificate, and the ServerHelloDone unless that is left out.
+ */
+static void put_certificate(struct tls_bytes *out, bool is_done)
 {
     struct tls_bytes *message = calloc(1, sizeof(*message));
     assert_non_null(message);
     tls_put_message(message, 11, 2000);
-    tls_put_message(message, 14, 0);
+    if (is_done)
+        tls_put_message(message, 14, 0);
     tls_put_records(out, 22, message, 16384);
     free(message);
 }
@@ -205,7 +209,9 @@ static int make_bytes(void **state)
     retry13_alone = retry13;
     tls_put_hex(&retry13, "14 0303 0001 01");
     put_server(&server12_full, (struct tls_server_recipe){.cipher = 0xc02f});
-    put_done(&server12_full);
+    put_certificate(&server12_full, true);
+    put_server(&certified12, (struct tls_server_recipe){.cipher = 0xc02f});
+    put_certificate(&certified12, false);
     put_server(&server12_resumed, (struct tls_server_recipe){.cipher = 0xc02f, .session_id_bytes = 32});
     tls_put_hex(&server12_resumed, "14 0303 0001 01");
     tls_put_noise_record(&server12_resumed, 22, 40);
@@ -822,22 +828,65 @@ static void a_clients_key_exchange_says_that_its_change_of_cipher_is_the_answer(
 static void a_servers_certificate_says_that_its_change_of_cipher_is_no_resumption(void **state)
 {
     (void)state;
-    static struct tls_bytes flight, certificate;
     struct tape *tape = new_tape();
     struct connection c = connection_of(51234);
 
-    flight = certificate = (struct tls_bytes){0};
-    put_server(&flight, (struct tls_server_recipe){.cipher = 0xc02f});
-    tls_put_message(&certificate, 11, 2000);
-    tls_put_records(&flight, 22, &certificate, 16384);
     open_tcp(tape, &c, 0);
     data(tape, &c, SS_CLIENT, 20500, &hello12);
-    data(tape, &c, SS_SERVER, 21700, &flight);
+    data(tape, &c, SS_SERVER, 21700, &certified12);
     data(tape, &c, SS_CLIENT, 50000, &answer12);
     data(tape, &c, SS_SERVER, 51000, &finished12);
     struct played *played = play(tape);
     assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
     assert_false(only_one(played)->tls.resumed);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_FINISHED], US(51000));
+    close_player(played);
+    free_tape(tape);
+}
+
+/* A server answers early data before it has the client's Finished (RFC 8446 section 2.3), for as long as that
+ * takes. */
+static void a_long_answer_to_early_data_moves_no_mark_of_the_flight(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20500, &hello_early);
+    data(tape, &c, SS_SERVER, 21700, &server13);
+    ack(tape, &c, SS_CLIENT, 41800);
+    for (unsigned i = 0; i < 50; i++) {
+        data(tape, &c, SS_SERVER, 42000 + 100 * i, &request);
+        ack(tape, &c, SS_CLIENT, 62000 + 100 * i);
+    }
+    data(tape, &c, SS_CLIENT, 523000, &answer13);
+    ack(tape, &c, SS_SERVER, 523040);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_FLIGHT], US(21700));
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_FLIGHT_ACK], US(41800));
+    close_player(played);
+    free_tape(tape);
+}
+
+/* Without a ServerHelloDone the flight is what the client's answer acknowledges: here, all of the server's.
+ */
+static void no_flight_reaches_beyond_the_servers_change_of_cipher(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    data(tape, &c, SS_CLIENT, 20500, &hello12);
+    data(tape, &c, SS_SERVER, 21700, &certified12);
+    send_as(tape, &c, SS_SERVER, 51000,
+            (struct send){.offset = AUTO, .acked = AUTO, .payload = &finished12, .to = 6});
+    send_as(tape, &c, SS_SERVER, 52000,
+            (struct send){.offset = AUTO, .acked = AUTO, .payload = &finished12, .from = 6});
+    data(tape, &c, SS_CLIENT, 60000, &answer12);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_FLIGHT], US(51000));
     assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_FINISHED], US(51000));
     close_player(played);
     free_tape(tape);
@@ -3360,12 +3409,14 @@ int main(void)
         cmocka_unit_test(a_resumed_tls12_handshake_ends_with_the_client),
         cmocka_unit_test(a_hello_retry_makes_marks_of_its_own),
         cmocka_unit_test(early_data_is_not_the_answer_to_the_flight),
+        cmocka_unit_test(a_long_answer_to_early_data_moves_no_mark_of_the_flight),
         cmocka_unit_test(a_hello_cut_anywhere_has_a_first_and_a_last_byte),
         cmocka_unit_test(a_handshake_whose_syn_was_missed_begins_with_its_hello),
         cmocka_unit_test(a_handshake_whose_syn_was_missed_begins_with_its_sslv2_hello),
         cmocka_unit_test(what_was_cut_off_a_packet_counts_as_seen_with_it),
         cmocka_unit_test(a_clients_key_exchange_says_that_its_change_of_cipher_is_the_answer),
         cmocka_unit_test(a_servers_certificate_says_that_its_change_of_cipher_is_no_resumption),
+        cmocka_unit_test(no_flight_reaches_beyond_the_servers_change_of_cipher),
         cmocka_unit_test(seen_from_one_side_it_says_so),
         cmocka_unit_test(neighbours_shown_in_the_wrong_order_change_no_mark),
         cmocka_unit_test(an_ack_shown_before_its_syn_ack_is_the_ack_all_the_same),
