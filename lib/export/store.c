@@ -163,16 +163,6 @@ static uint64_t bytes_of_packets(const struct ss_packets *packets)
     return bytes;
 }
 
-/* Whether the flow gets its pcapng file. */
-static enum ss_unwritten decide(struct ss_store *store, int day, const struct ss_record *record,
-                                const struct ss_packets *packets, int64_t now_ns)
-{
-    if (is_reserved(day, bytes_of_packets(packets)))
-        return SS_UNWRITTEN_RESERVE;
-    return ss_rates_take(&store->rates, store->config.rate, ss_record_opinion(record).verdict,
-                         &record->finding->client.ip, now_ns);
-}
-
 /* ---- One flow ---- */
 
 static void day_of(int64_t ns, char ret_day[SS_FILES_DAY_MAX])
@@ -225,6 +215,20 @@ struct placing {
     bool is_new;      /* there was no file of that name */
 };
 
+/* Whether the flow gets its pcapng file. One that has it already takes nothing more of the rates. */
+static enum ss_unwritten decide(struct ss_store *store, const struct placing *placing,
+                                const struct ss_packets *packets)
+{
+    const struct ss_record *record = placing->record;
+
+    if (is_reserved(placing->day, bytes_of_packets(packets)))
+        return SS_UNWRITTEN_RESERVE;
+    if (ss_files_bytes(placing->day, placing->name) > 0)
+        return SS_UNWRITTEN_NOT;
+    return ss_rates_take(&store->rates, store->config.rate, ss_record_opinion(record).verdict,
+                         &record->finding->client.ip, placing->now_ns);
+}
+
 static void skip_pcapng(struct ss_record *record, enum ss_unwritten reason)
 {
     record->pcapng = NULL;
@@ -235,7 +239,7 @@ static void skip_pcapng(struct ss_record *record, enum ss_unwritten reason)
 static int place_packets(struct ss_store *store, struct placing *placing, const struct ss_packets *packets)
 {
     struct ss_record *record = placing->record;
-    enum ss_unwritten reason = decide(store, placing->day, record, packets, placing->now_ns);
+    enum ss_unwritten reason = decide(store, placing, packets);
 
     if (reason != SS_UNWRITTEN_NOT) {
         store->counters.pcapngs_unwritten[reason]++;
@@ -302,7 +306,11 @@ static int write_flow(struct ss_store *store, struct placing *placing, const str
     snprintf(placing->path, PATH_BYTES, "%s/%s.pcapng", placing->day_name,
              ss_finding_id(placing->record->finding, id));
     placing->name = placing->path + strlen(placing->day_name) + 1;
+    if (flow->is_end && ss_files_bytes(placing->day, placing->name) == 0)
+        return 0;
     int pcapng_error = write_packets(store, placing, flow);
+    if (flow->is_end && placing->record->pcapng == NULL)
+        return pcapng_error;
     int error = write_record(store, placing);
     store->counters.records += error == 0;
     return pcapng_error != 0 ? pcapng_error : error;

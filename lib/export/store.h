@@ -45,6 +45,7 @@ struct ss_store_flow {
     const struct ss_history_record *packets; /* any order */
     size_t packet_count;
     uint64_t packets_missing;
+    bool is_end; /* of a flow that has its record: written only where its pcapng can be replaced */
 };
 
 struct ss_store_config {
@@ -63,7 +64,8 @@ int ss_store_open(const struct ss_store_config *config, struct ss_store **ret_st
 void ss_store_close(struct ss_store *store);
 
 /* 0: the record is on disk, and its pcapng is or was skipped by decision; negative errno of what failed
- * first. now_ns: for rate and quota. */
+ * first. A further revision's pcapng replaces the one before, and costs export.rate nothing more. now_ns: for
+ * rate and quota. */
 int ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t now_ns);
 /* An event without a flow; it is on disk once ss_store_sync has returned 0, so that a storm of them need not
  * wait for the disk one by one. -EDQUOT: the day's unmatched.jsonl has its share. */

@@ -534,6 +534,12 @@ struct ss_join_flow *ss_join_add_flow(struct ss_join *join, const struct ss_news
     return flow;
 }
 
+struct ss_join_flow *ss_join_find_flow(struct ss_join *join, const struct ss_news *news)
+{
+    uint32_t slot = find_same(join, news);
+    return slot == SS_CHAINS_NONE ? NULL : &join->slots[slot].flow;
+}
+
 int64_t ss_join_oldest(const struct ss_join *join)
 {
     const struct slot *oldest = &join->slots[join->flow_next];

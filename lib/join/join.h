@@ -79,6 +79,7 @@ struct ss_join_flow {
     bool reported;       /* the caller's: with an event in it */
     uint16_t revision;   /* the caller's: of that record */
     uint32_t job;        /* the caller's: what is under way for it, 0: nothing */
+    uint64_t packets;    /* the caller's: of the connection, in that record */
     int64_t reported_ns; /* the caller's: that event's duration */
 };
 
@@ -124,6 +125,8 @@ enum ss_join_result { SS_JOIN_MATCHED, SS_JOIN_WAITING, SS_JOIN_UNMATCHED };
  * evicted. Then call ss_join_take_waiting until it returns false: events that had waited for it. */
 struct ss_join_flow *ss_join_add_flow(struct ss_join *join, const struct ss_news *news, uint16_t analyzer);
 bool ss_join_take_waiting(struct ss_join *join, const struct ss_join_flow *flow, struct ss_event *ret_event);
+/* The slot of a handshake that was added, by later news of its connection. NULL: evicted, or never added. */
+struct ss_join_flow *ss_join_find_flow(struct ss_join *join, const struct ss_news *news);
 
 /* An event. MATCHED: *ret_flow. UNMATCHED: *ret_reason. WAITING: it is kept. now_ns is the tap's clock. */
 enum ss_join_result ss_join_add_event(struct ss_join *join, const struct ss_event *event, int64_t now_ns,

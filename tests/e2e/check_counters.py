@@ -45,7 +45,7 @@ def check_handshakes(results, status, options):
     for name in ('not_measured', 'hellos_not_read', 'findings_lost'):
         results.equal(handshakes[name], 0, f'handshakes: {name}')
     results.equal(exports['flagged'], options.flagged, 'flows flagged')
-    results.equal(exports['pcapngs'], options.flagged, 'pcapng files')
+    results.equal(exports['pcapngs'], exports['records'], 'pcapng files written, one with each record')
     for name in ('gone', 'refused', 'writer_full', 'record_errors', 'pcapng_errors', 'rate_limited', 'events_failed',
                  'journal_errors'):
         results.equal(exports[name], 0, f'exports: {name}')

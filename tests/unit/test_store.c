@@ -379,6 +379,47 @@ static void the_rate_forbids_packets_and_never_a_record(void **state)
     assert_int_equal(counters->records, 8);
 }
 
+static int write_end(struct fixture *fixture)
+{
+    struct ss_store_flow flow = flow_of(fixture);
+    flow.record.revision = 2;
+    flow.is_end = true;
+    return ss_store_write(fixture->store, &flow, fixture->finding.start_ns);
+}
+
+static void a_further_revision_of_a_flow_takes_nothing_more_of_the_rate(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->config.rate = 1;
+    open_store(fixture);
+    struct ss_store_flow flow = flow_of(fixture);
+    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), 0);
+    flow = flow_of(fixture);
+    flow.record.revision = 2;
+    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), 0);
+    assert_int_equal(write_end(fixture), 0);
+
+    const struct ss_store_counters *counters = ss_store_counters(fixture->store);
+    assert_int_equal(counters->records, 3);
+    assert_int_equal(counters->pcapngs, 3);
+    assert_int_equal(counters->pcapngs_unwritten[SS_UNWRITTEN_RATE], 0);
+}
+
+static void the_end_of_a_connection_is_no_record_where_it_has_no_pcapng_to_replace(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->config.rate = 0;
+    open_store(fixture);
+    struct ss_store_flow flow = flow_of(fixture);
+    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), 0);
+    assert_int_equal(write_end(fixture), 0);
+
+    const struct ss_store_counters *counters = ss_store_counters(fixture->store);
+    assert_int_equal(counters->records, 1);
+    assert_int_equal(counters->pcapngs_unwritten[SS_UNWRITTEN_RATE], 1);
+    assert_int_equal(lines_of(fixture, "2026-11-22/flows.jsonl"), 1);
+}
+
 static void a_storm_of_one_prefix_leaves_room_for_another(void **state)
 {
     struct fixture *fixture = *state;
@@ -775,6 +816,8 @@ int main(void)
         TEST(headers_alone_are_kept_after_the_handshake),
         TEST(a_port_beyond_the_configured_ones_has_an_interface_block_too),
         TEST(the_rate_forbids_packets_and_never_a_record),
+        TEST(a_further_revision_of_a_flow_takes_nothing_more_of_the_rate),
+        TEST(the_end_of_a_connection_is_no_record_where_it_has_no_pcapng_to_replace),
         TEST(a_storm_of_one_prefix_leaves_room_for_another),
         TEST(a_flow_without_packets_left_has_a_record_that_says_so),
         TEST(past_the_quota_the_oldest_go_first),

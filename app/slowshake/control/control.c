@@ -56,7 +56,7 @@ struct ss_control {
     uint64_t steps_told[SS_JOIN_HOSTS];
     int64_t started_ns, next_clock_ns, next_view_ns, next_watch_ns;
     int64_t stop_ns;      /* when stopping ends at the latest; 0: not stopping */
-    int64_t last_call_ns; /* stopping: journals are read until then, and what is flagged may settle */
+    int64_t last_call_ns; /* stopping: news and journals are read until then */
     bool is_done;
 
     struct ss_control_view view;
@@ -80,25 +80,43 @@ static int64_t tap_now(const struct ss_control *control)
 
 /* ---- news and events ---- */
 
-static void take_news(struct ss_control *control, const struct ss_news *news, uint16_t analyzer,
-                      int64_t now_ns)
+static void take_judged(struct ss_control *control, const struct ss_news *news, uint16_t analyzer)
 {
+    struct ss_join_flow *flow = ss_join_add_flow(control->join, news, analyzer);
     struct ss_event event;
 
-    if (news->kind == SS_NEWS_SECOND)
-        ss_mirror_loss_add(&control->mirror_loss, &news->mirror);
-    if (news->kind != SS_NEWS_JUDGED)
-        return;
-    struct ss_join_flow *flow = ss_join_add_flow(control->join, news, analyzer);
     bool is_under_way = ss_exports_update(control->exports, flow);
     /* What was written while it was open is written again, whatever became of it. */
     if (!is_under_way && (news->flags != 0 || flow->exported))
-        ss_exports_flow(control->exports, flow, NULL, now_ns);
+        ss_exports_flow(control->exports, flow, NULL);
     while (ss_join_take_waiting(control->join, flow, &event))
-        ss_exports_flow(control->exports, flow, &event, now_ns);
+        ss_exports_flow(control->exports, flow, &event);
 }
 
-static void drain_news(struct ss_control *control, int64_t now_ns)
+static void take_ended(struct ss_control *control, const struct ss_news *news)
+{
+    struct ss_join_flow *flow = ss_join_find_flow(control->join, news);
+
+    if (flow != NULL)
+        ss_exports_ended(control->exports, flow, news);
+}
+
+static void take_news(struct ss_control *control, const struct ss_news *news, uint16_t analyzer)
+{
+    switch (news->kind) {
+    case SS_NEWS_JUDGED:
+        take_judged(control, news, analyzer);
+        break;
+    case SS_NEWS_ENDED:
+        take_ended(control, news);
+        break;
+    case SS_NEWS_SECOND:
+        ss_mirror_loss_add(&control->mirror_loss, &news->mirror);
+        break;
+    }
+}
+
+static void drain_news(struct ss_control *control)
 {
     for (unsigned i = 0; i < control->appliance->analyzer_count; i++) {
         struct rte_ring *ring = control->appliance->analyzers[i]->news;
@@ -107,7 +125,7 @@ static void drain_news(struct ss_control *control, int64_t now_ns)
         for (unsigned taken = 0; taken < NEWS_A_TURN && count == NEWS_BURST; taken += count) {
             count = rte_ring_dequeue_burst_elem(ring, news, sizeof(news[0]), NEWS_BURST, NULL);
             for (unsigned k = 0; k < count; k++)
-                take_news(control, &news[k], (uint16_t)i, now_ns);
+                take_news(control, &news[k], (uint16_t)i);
         }
     }
 }
@@ -119,7 +137,7 @@ static bool is_known(struct ss_control *control, const struct ss_event *event)
            (ss_join_is_before_start(control->join, event) && ss_ledger_is_told(control->ledger, event));
 }
 
-static void take_event(struct ss_control *control, struct ss_event *event, int64_t now_ns)
+static void take_event(struct ss_control *control, struct ss_event *event)
 {
     struct ss_join_flow *flow;
     enum ss_unmatched reason;
@@ -132,7 +150,7 @@ static void take_event(struct ss_control *control, struct ss_event *event, int64
     control->events_taken[event->epoch]++;
     switch (ss_join_add_event(control->join, event, tap_now(control), &flow, &reason)) {
     case SS_JOIN_MATCHED:
-        ss_exports_flow(control->exports, flow, event, now_ns);
+        ss_exports_flow(control->exports, flow, event);
         break;
     case SS_JOIN_UNMATCHED:
         ss_exports_unmatched(control->exports, event, reason);
@@ -148,7 +166,7 @@ static void read_journals(struct ss_control *control, int64_t now_ns)
 
     ss_journals_turn(control->journals, now_ns);
     while (ss_journals_next(control->journals, now_ns, &event))
-        take_event(control, &event, now_ns);
+        take_event(control, &event);
 }
 
 /* Nothing new is taken any more, and nothing waits any longer. */
@@ -169,7 +187,7 @@ static void expire(struct ss_control *control, int64_t now_ns)
         if (!ss_join_expire(control->join, due_ns, &event, &flow, &reason))
             return;
         if (flow != NULL)
-            ss_exports_flow(control->exports, flow, &event, now_ns);
+            ss_exports_flow(control->exports, flow, &event);
         else
             ss_exports_unmatched(control->exports, &event, reason);
     }
@@ -340,11 +358,11 @@ static void tick(struct ss_control *control)
     if (now_ns >= control->next_clock_ns)
         calibrate(control, now_ns);
     if (!closing) { /* a busy mirror would bring the next flagged flow for ever */
-        drain_news(control, now_ns);
+        drain_news(control);
         read_journals(control, now_ns);
     }
     expire(control, now_ns);
-    ss_exports_turn(control->exports, now_ns, closing);
+    ss_exports_turn(control->exports);
     ss_reload_turn(control->reload, now_ns);
     if (now_ns >= control->next_view_ns) {
         publish(control);

@@ -4,16 +4,12 @@
 /* The control loop, on the main lcore: news and export blocks from the analyzers, events from the journals,
  * their join, what is to be written and when, calibration of the clock, watching ports, signals, reload.
  *
- * Never blocks: journals are polled, files belong to the writer thread. A flagged flow is asked for
- * SS_CONTROL_SETTLE_NS after its handshake was judged, so that what follows it (and mostly the proxy's
- * report) is in the same record; a report that comes later makes a further revision.
+ * Never blocks: journals are polled, files belong to the writer thread.
  */
 
 #include "appliance.h"
 #include "join/join.h"
 #include "journal/journal.h"
-
-#define SS_CONTROL_SETTLE_NS (1000 * 1000000LL)
 
 struct ss_control_view {
     struct ss_join_counters join;

@@ -9,8 +9,9 @@
 
 #define NONE          UINT32_MAX
 #define BLOCKS_A_TURN 64 /* of each analyzer */
+#define END_NS        (10 * 1000000000LL)
 
-enum state { FREE, SETTLING, ASKED, READY };
+enum state { FREE, WAITING, ASKED, READY };
 
 /* One flow, or one event without a flow, on its way to the writer. */
 struct export
@@ -18,13 +19,13 @@ struct export
     struct ss_writer_job *job;
     struct ss_join_flow *flow; /* its slot in the join, which may be another's by now; NULL: an event alone */
     struct ss_news news;
-    int64_t due_ns;
     struct ss_export_block *last; /* of the job's blocks */
     uint32_t next;                /* in its list */
     uint16_t analyzer;
     uint8_t state;
     bool is_event;  /* without a flow from the beginning */
     bool is_anew;   /* judged again while it was asked for */
+    bool is_end;    /* of a connection that was written: it may bring more packets, and nothing else */
     bool is_broken; /* there was no memory for one of its blocks */
 };
 
@@ -37,7 +38,7 @@ struct ss_exports {
     struct ss_join *join;
     const struct ss_mirror_loss *mirror_loss; /* the control loop's */
     struct export entries[SS_EXPORTS_MAX];
-    struct list unused, settling, ready;
+    struct list unused, waiting, ready;
     unsigned under_way, events, asked;
     _Atomic size_t held; /* bytes of blocks; the writer subtracts */
     struct ss_kept kept;
@@ -54,14 +55,6 @@ static void append(struct ss_exports *exports, struct list *list, uint32_t numbe
     else
         exports->entries[list->last].next = number;
     list->last = number;
-}
-
-static void put_first(struct ss_exports *exports, struct list *list, uint32_t number)
-{
-    exports->entries[number].next = list->first;
-    if (list->first == NONE)
-        list->last = number;
-    list->first = number;
 }
 
 static uint32_t take_first(struct ss_exports *exports, struct list *list)
@@ -82,7 +75,7 @@ struct ss_exports *ss_exports_create(struct ss_appliance *appliance, struct ss_j
     exports->appliance = appliance;
     exports->join = join;
     exports->mirror_loss = mirror_loss;
-    exports->unused = exports->settling = exports->ready = (struct list){NONE, NONE};
+    exports->unused = exports->waiting = exports->ready = (struct list){NONE, NONE};
     for (uint32_t i = 0; i < SS_EXPORTS_MAX; i++)
         append(exports, &exports->unused, i);
     return exports;
@@ -236,18 +229,13 @@ static struct export *entry_of(struct ss_exports *exports, const struct ss_join_
     return flow->job != 0 ? &exports->entries[flow->job - 1] : NULL;
 }
 
-/* at_once: before all that settle. */
-static void schedule(struct ss_exports *exports, struct export *entry, int64_t now_ns, bool at_once)
+static void schedule(struct ss_exports *exports, struct export *entry)
 {
     entry->news = entry->flow->news;
     entry->analyzer = entry->flow->analyzer;
-    entry->state = SETTLING;
+    entry->state = WAITING;
     entry->flow->job = number_of(exports, entry) + 1;
-    entry->due_ns = at_once ? now_ns : now_ns + SS_CONTROL_SETTLE_NS;
-    if (at_once)
-        put_first(exports, &exports->settling, number_of(exports, entry));
-    else
-        append(exports, &exports->settling, number_of(exports, entry));
+    append(exports, &exports->waiting, number_of(exports, entry));
 }
 
 /* What the proxy says is no more than the record that was written says already. */
@@ -256,8 +244,7 @@ static bool is_old_news(const struct ss_join_flow *flow, const struct ss_event *
     return event != NULL && flow->exported && flow->reported && event->duration_ns <= flow->reported_ns;
 }
 
-void ss_exports_flow(struct ss_exports *exports, struct ss_join_flow *flow, const struct ss_event *event,
-                     int64_t now_ns)
+void ss_exports_flow(struct ss_exports *exports, struct ss_join_flow *flow, const struct ss_event *event)
 {
     struct export *entry = entry_of(exports, flow);
 
@@ -274,8 +261,7 @@ void ss_exports_flow(struct ss_exports *exports, struct ss_join_flow *flow, cons
                 settle_event(exports, event, true);
             return;
         }
-        /* A flow that was written already has had its time to settle. */
-        schedule(exports, entry, now_ns, flow->exported && event != NULL);
+        schedule(exports, entry);
     }
     if (event != NULL)
         attach(entry, event);
@@ -287,13 +273,33 @@ bool ss_exports_update(struct ss_exports *exports, const struct ss_join_flow *fl
 
     if (entry == NULL)
         return false;
-    if (entry->state == SETTLING) {
+    if (entry->state == WAITING) {
         entry->news = flow->news;
         entry->analyzer = flow->analyzer;
     } else {
         entry->is_anew = true;
     }
     return true;
+}
+
+/* What the last record said of the proxy can be said again, if anything. */
+static bool is_event_known(const struct ss_exports *exports, const struct ss_join_flow *flow)
+{
+    return !flow->reported || ss_kept_find(&exports->kept, flow, flow->news.start_ns) != NULL;
+}
+
+void ss_exports_ended(struct ss_exports *exports, struct ss_join_flow *flow, const struct ss_news *end)
+{
+    if (!flow->exported || entry_of(exports, flow) != NULL || end->packets <= flow->packets ||
+        tap_now(exports) - flow->news.end_ns > END_NS || !is_event_known(exports, flow))
+        return;
+    struct export *entry = new_entry(exports, flow);
+    if (entry == NULL) {
+        exports->counters.refused++;
+        return;
+    }
+    entry->is_end = true;
+    schedule(exports, entry);
 }
 
 /* ---- analyzers ---- */
@@ -313,13 +319,13 @@ static bool may_ask(const struct ss_exports *exports)
            atomic_load_explicit(&exports->held, memory_order_relaxed) < SS_COPIES_HELD_BYTES;
 }
 
-static void ask_what_is_due(struct ss_exports *exports, int64_t now_ns, bool at_once)
+static void ask_what_waits(struct ss_exports *exports)
 {
-    while (exports->settling.first != NONE && may_ask(exports)) {
-        struct export *entry = &exports->entries[exports->settling.first];
-        if ((!at_once && entry->due_ns > now_ns) || !ask(exports, entry))
+    while (exports->waiting.first != NONE && may_ask(exports)) {
+        struct export *entry = &exports->entries[exports->waiting.first];
+        if (!ask(exports, entry))
             return;
-        take_first(exports, &exports->settling);
+        take_first(exports, &exports->waiting);
         entry->state = ASKED;
         exports->asked++;
         exports->counters.asked++;
@@ -335,10 +341,10 @@ static void lose(struct ss_exports *exports, struct export *entry, int64_t oldes
 
     if (entry->is_anew && has_flow(exports, entry)) { /* there is a newer finding */
         entry->is_anew = false;
-        schedule(exports, entry, entry->due_ns, true);
+        schedule(exports, entry);
         return;
     }
-    exports->counters.gone++;
+    exports->counters.gone += !entry->is_end; /* its record is written */
     unsigned events = job->events[0] + job->events[1];
     if (events == 0) {
         release(exports, entry);
@@ -405,16 +411,18 @@ static void prepare(struct ss_exports *exports, struct export *entry)
 
     if (has_flow(exports, entry)) {
         restore_event(exports, entry);
-        if (job->has_event && entry->news.still_open)
+        if (job->has_event)
             ss_kept_put(&exports->kept, entry->flow, entry->news.start_ns, &job->event);
         job->revision = entry->flow->exported ? entry->flow->revision + 1u : 0;
     }
+    job->is_end = entry->is_end && job->events[0] + job->events[1] == 0;
     job->mirror_loss_ppm = ss_mirror_loss_ppm(exports->mirror_loss, entry->news.start_ns, entry->news.end_ns);
     job->clock_offset_ns = job->has_event ? ss_join_offset(exports->join, job->event.host) : 0;
 }
 
-static void note_given(struct ss_join_flow *flow, bool has_event, int64_t event_ns)
+static void note_given(struct ss_join_flow *flow, uint64_t packets, bool has_event, int64_t event_ns)
 {
+    flow->packets = packets;
     flow->revision = flow->exported ? (uint16_t)(flow->revision + 1) : 1;
     flow->exported = true;
     if (has_event) {
@@ -424,7 +432,7 @@ static void note_given(struct ss_join_flow *flow, bool has_event, int64_t event_
 }
 
 /* False: the writer has no room now. */
-static bool give(struct ss_exports *exports, struct export *entry, int64_t now_ns)
+static bool give(struct ss_exports *exports, struct export *entry)
 {
     struct ss_join_flow *flow = has_flow(exports, entry) ? entry->flow : NULL;
     bool is_anew = flow != NULL && entry->is_anew;
@@ -432,32 +440,33 @@ static bool give(struct ss_exports *exports, struct export *entry, int64_t now_n
     prepare(exports, entry);
     bool is_flow = entry->job->is_flow, has_event = entry->job->has_event;
     int64_t event_ns = entry->job->event.duration_ns;
+    uint64_t packets = is_flow ? entry->last->packets : 0;
     if (!ss_writer_give(exports->appliance->writer, entry->job))
         return false;
     entry->job = NULL; /* the writer's now */
     exports->counters.done += is_flow;
     if (flow != NULL)
-        note_given(flow, has_event, event_ns);
+        note_given(flow, packets, has_event, event_ns);
     release(exports, entry);
     if (is_anew)
-        ss_exports_flow(exports, flow, NULL, now_ns);
+        ss_exports_flow(exports, flow, NULL);
     return true;
 }
 
-static void give_what_is_ready(struct ss_exports *exports, int64_t now_ns)
+static void give_what_is_ready(struct ss_exports *exports)
 {
     while (exports->ready.first != NONE) {
         struct export *entry = &exports->entries[exports->ready.first];
         uint32_t next = entry->next;
-        if (!give(exports, entry, now_ns))
+        if (!give(exports, entry))
             return;
         exports->ready.first = next;
     }
 }
 
-void ss_exports_turn(struct ss_exports *exports, int64_t now_ns, bool at_once)
+void ss_exports_turn(struct ss_exports *exports)
 {
     take_blocks(exports);
-    ask_what_is_due(exports, now_ns, at_once);
-    give_what_is_ready(exports, now_ns);
+    ask_what_waits(exports);
+    give_what_is_ready(exports);
 }

@@ -3,13 +3,15 @@
 
 /* What is to be written, and when: from a flagged flow to the job in the writer's ring.
  *
- *   flagged ─> settling ──SS_CONTROL_SETTLE_NS──> asked (its analyzer copies) ─> ready ─> writer
+ *   flagged ─> waiting ─> asked (its analyzer copies) ─> ready ─> writer
  *
- * A flow is under way once: what comes meanwhile joins its record, what comes later makes a further revision.
+ * A flow is written as soon as anything flags it, and is under way once: what comes meanwhile joins its
+ * record, what comes later (the proxy's report, another judgement, the connection's end) makes a further
+ * revision. That the connection goes on makes none.
  * Everything is bounded: flows under way, those asked for at once, the bytes of one flow (its newest packets
  * are left out then) and of all together. What finds no room is refused and counted.
  *
- * Control lcore only. Time is CLOCK_MONOTONIC.
+ * Control lcore only.
  */
 
 #include "appliance.h"
@@ -38,18 +40,20 @@ void ss_exports_free(struct ss_exports *exports);
 
 /* The flow is to be written: it was flagged, judged again after it had been, or an event (else NULL) is about
  * it. */
-void ss_exports_flow(struct ss_exports *exports, struct ss_join_flow *flow, const struct ss_event *event,
-                     int64_t now_ns);
+void ss_exports_flow(struct ss_exports *exports, struct ss_join_flow *flow, const struct ss_event *event);
 
 /* The flow was judged again: if it is under way, it is written as it is now. False: it is not. */
 bool ss_exports_update(struct ss_exports *exports, const struct ss_join_flow *flow);
 
+/* The flow's connection has ended. If that is within ten seconds of its handshake, and brings packets that
+ * its record lacks, it is written once more; later, the history may hold less than the first file. */
+void ss_exports_ended(struct ss_exports *exports, struct ss_join_flow *flow, const struct ss_news *end);
+
 /* An event that found no flow is to be written. */
 void ss_exports_unmatched(struct ss_exports *exports, const struct ss_event *event, enum ss_unmatched reason);
 
-/* Takes what the analyzers gave, asks for what is due (at_once: everything), gives to the writer. Bounded
- * work. */
-void ss_exports_turn(struct ss_exports *exports, int64_t now_ns, bool at_once);
+/* Takes what the analyzers gave, asks for what waits, gives to the writer. Bounded work. */
+void ss_exports_turn(struct ss_exports *exports);
 
 /* Nothing is under way. */
 bool ss_exports_is_idle(const struct ss_exports *exports);

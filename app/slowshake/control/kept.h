@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* The latest events of handshakes that were written while they were still open: when such a handshake is
- * judged again, its next record needs what the proxy said once more. The oldest give way. */
+/* The latest events that were written: a further revision of such a record (the handshake was judged again,
+ * or its connection has ended) needs what the proxy said once more. Each has one place, and gives way to the
+ * next one there. */
 
 #include "join/join.h"
 
-#define SS_KEPT_EVENTS 64
+#define SS_KEPT_EVENTS 1024
 
 struct ss_kept {
     struct {
@@ -14,7 +15,6 @@ struct ss_kept {
         int64_t start_ns;
         struct ss_event event;
     } entries[SS_KEPT_EVENTS];
-    unsigned next;
 };
 
 void ss_kept_put(struct ss_kept *kept, const struct ss_join_flow *flow, int64_t start_ns,

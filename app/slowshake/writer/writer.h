@@ -33,6 +33,7 @@ struct ss_writer_event {
 struct ss_writer_job {
     bool is_flow;
     bool has_event;
+    bool is_end;                    /* see struct ss_store_flow */
     unsigned events[SS_EPOCHS];     /* so many events, by epoch, wait for this to be durable */
     struct ss_export_block *blocks; /* copies, chained, the first with the finding; each to be freed */
     size_t bytes; /* of the blocks and further events, subtracted from *held when they are freed */

@@ -178,7 +178,7 @@ static int store_flow(struct ss_writing *writing, const struct ss_writer_job *jo
                       char path[PATH_BYTES])
 {
     struct ss_store *store = writing->opened.store;
-    struct ss_store_flow flow = {.record = *record};
+    struct ss_store_flow flow = {.record = *record, .is_end = job->is_end};
     struct ss_history_record *records = list_records(job->blocks, &flow.packet_count);
     uint64_t packets = packets_of(job->blocks);
     char id[SS_ID_TEXT_MAX], day[SS_TIME_TEXT_MAX];
@@ -265,8 +265,11 @@ static int write_flow(struct ss_writing *writing, const struct ss_writer_job *jo
     char path[PATH_BYTES];
 
     int error = writing->opened.store != NULL ? store_flow(writing, job, &record, path) : 0;
+    if (job->is_end && record.pcapng == NULL)
+        return error;
     summarize(&record, &flow);
-    if (writing->opened.to_journal && ss_report_send(writing->journal_fd, &record, &flow) != 0)
+    if (writing->opened.to_journal && !job->is_end &&
+        ss_report_send(writing->journal_fd, &record, &flow) != 0)
         writing->view.journal_errors++;
     if (flow.revision == 0)
         writing->view.verdicts[flow.resumed][flow.verdict]++;
