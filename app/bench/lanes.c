@@ -42,11 +42,19 @@ static void decode_only(struct ss_bench_worker *worker, const struct ss_frame *f
         worker->sum += packets[i].payload_bytes + packets[i].seq;
 }
 
+/* Another one's tag, or opened or given away within this burst. */
+static bool is_stale(const struct ss_flow_table *table, uint32_t number, const struct ss_flow_key *key)
+{
+    if (number == SS_FLOW_NONE)
+        return true;
+    const struct ss_flow *flow = ss_flow_at(table, number);
+    return flow->state == SS_FLOW_FREE || !ss_flow_key_equal(&flow->key, key);
+}
+
 static void touch(struct ss_bench_worker *worker, const struct ss_flow_key *key, uint64_t hash,
                   uint32_t number, const struct ss_frame *frame, uint8_t marks)
 {
-    /* Opened within this burst, perhaps. */
-    if (number == SS_FLOW_NONE)
+    if (is_stale(&worker->table, number, key))
         number = ss_flow_find(&worker->table, key, hash);
     if (number == SS_FLOW_NONE)
         number = ss_flow_add(&worker->table, key, hash);
@@ -73,7 +81,7 @@ static void decode_and_look_up(struct ss_bench_worker *worker, const struct ss_f
         ss_flow_prefetch(&worker->table, hashes[i]);
     }
     for (unsigned i = 0; i < count; i++) {
-        numbers[i] = ss_flow_find(&worker->table, &keys[i], hashes[i]);
+        numbers[i] = ss_flow_candidate(&worker->table, hashes[i]);
         if (numbers[i] != SS_FLOW_NONE)
             __builtin_prefetch(ss_flow_at(&worker->table, numbers[i]), 1);
     }
