@@ -302,6 +302,11 @@ bool ss_analyzer_flush(struct ss_analyzer *analyzer)
     return ss_upkeep_flush(analyzer);
 }
 
+void ss_analyzer_shed(struct ss_analyzer *analyzer, enum ss_shed shed)
+{
+    analyzer->shed = shed;
+}
+
 void ss_analyzer_set_slow(struct ss_analyzer *analyzer, const struct ss_slow *slow)
 {
     analyzer->config.slow = *slow;

@@ -16,6 +16,7 @@
 
 #include "analyzer/finding.h"
 #include "analyzer/mirror_loss.h"
+#include "analyzer/shed.h"
 #include "base/histogram.h"
 #include "history/history.h"
 #include "packet/frame.h"
@@ -116,6 +117,9 @@ bool ss_analyzer_next(struct ss_analyzer *analyzer, struct ss_news *ret_news);
 
 /* NULL: overwritten since. Valid until the next feed. */
 const struct ss_finding *ss_analyzer_finding(struct ss_analyzer *analyzer, uint64_t note);
+
+/* What is left out of later feeds, until told otherwise, for want of time. */
+void ss_analyzer_shed(struct ss_analyzer *analyzer, enum ss_shed shed);
 
 void ss_analyzer_set_slow(struct ss_analyzer *analyzer, const struct ss_slow *slow);
 

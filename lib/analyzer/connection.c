@@ -129,8 +129,16 @@ static enum ss_refusal connection_of(struct ss_analyzer *analyzer, unsigned i, u
     }
     if (!is_beginning(packet))
         return SS_REFUSED_NO_START;
+    if (analyzer->shed >= SS_SHED_NEW)
+        return SS_REFUSED_SHED_NEW;
     *ret_number = open_connection(analyzer, i);
     return *ret_number == SS_FLOW_NONE ? SS_REFUSED_FLOWS_FULL : SS_REFUSED_NOTHING;
+}
+
+static void count_packet(struct ss_flow *flow)
+{
+    if (flow->packets < UINT32_MAX)
+        flow->packets++;
 }
 
 static void keep(struct ss_analyzer *analyzer, struct ss_flow *flow, const struct ss_frame *frame)
@@ -143,8 +151,7 @@ static void keep(struct ss_analyzer *analyzer, struct ss_flow *flow, const struc
         flow->kept_bytes += frame->captured;
         flow->has_spent = flow->kept_bytes >= analyzer->config.per_flow_bytes;
     }
-    if (flow->packets < UINT32_MAX)
-        flow->packets++;
+    count_packet(flow);
 }
 
 /* Frames as they came: the fragments of a datagram, which is known only now to be of this connection, too. */
@@ -257,6 +264,7 @@ enum ss_refusal ss_connection_packet(struct ss_analyzer *analyzer, unsigned i)
     enum ss_side side = burst->from_first[i] == flow->client_is_first ? SS_CLIENT : SS_SERVER;
 
     bool is_stray = is_stray_reset(analyzer, flow, packet, side);
+    bool is_shed = flow->state != SS_FLOW_OPEN && analyzer->shed >= SS_SHED_BULK;
 
     flow->last_seen_ms = MS_OF_NS(burst->age_ns[i]);
     if (flow->state == SS_FLOW_OPEN && burst->datagram != NULL)
@@ -265,6 +273,9 @@ enum ss_refusal ss_connection_packet(struct ss_analyzer *analyzer, unsigned i)
         measure(analyzer, flow, i, side);
     if (flow->state == SS_FLOW_NOT_TLS) {
         refused = SS_REFUSED_NOT_TLS;
+    } else if (is_shed) {
+        refused = SS_REFUSED_SHED_BULK;
+        count_packet(flow); /* so that its record knows how many are missing */
     } else {
         note_clock_error(flow, burst->frame[i]);
         keep_frames(analyzer, flow, i);

@@ -46,7 +46,8 @@ struct ss_analyzer {
     bool has_leapt;                 /* the frame before claimed a time far ahead of it */
     uint32_t handshake_hand;        /* the handshake block that upkeep looks at next */
     struct ss_mirror_second mirror; /* of one second, not told yet */
-    bool has_fed;                   /* since the last tick: upkeep has had its turn */
+    enum ss_shed shed;
+    bool has_fed; /* since the last tick: upkeep has had its turn */
     uint32_t news_head, news_tail;
     struct ss_analyzer_counters counters;
     struct ss_histogram phases[2][SS_PHASE_COUNT + 1];

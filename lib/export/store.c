@@ -213,7 +213,13 @@ struct placing {
     char path[PATH_BYTES];
     const char *name; /* in path */
     bool is_new;      /* there was no file of that name */
+    bool is_end;      /* see struct ss_store_flow */
 };
+
+static bool has_pcapng(const struct placing *placing)
+{
+    return ss_files_bytes(placing->day, placing->name) > 0;
+}
 
 /* Whether the flow gets its pcapng file. One that has it already takes nothing more of the rates. */
 static enum ss_unwritten decide(struct ss_store *store, const struct placing *placing,
@@ -223,7 +229,7 @@ static enum ss_unwritten decide(struct ss_store *store, const struct placing *pl
 
     if (is_reserved(placing->day, bytes_of_packets(packets)))
         return SS_UNWRITTEN_RESERVE;
-    if (ss_files_bytes(placing->day, placing->name) > 0)
+    if (has_pcapng(placing))
         return SS_UNWRITTEN_NOT;
     return ss_rates_take(&store->rates, store->config.rate, ss_record_opinion(record).verdict,
                          &record->finding->client.ip, placing->now_ns);
@@ -239,10 +245,12 @@ static void skip_pcapng(struct ss_record *record, enum ss_unwritten reason)
 static int place_packets(struct ss_store *store, struct placing *placing, const struct ss_packets *packets)
 {
     struct ss_record *record = placing->record;
-    enum ss_unwritten reason = decide(store, placing, packets);
 
+    if (placing->is_end && !has_pcapng(placing))
+        return 0;
+    enum ss_unwritten reason = decide(store, placing, packets);
     if (reason != SS_UNWRITTEN_NOT) {
-        store->counters.pcapngs_unwritten[reason]++;
+        store->counters.pcapngs_unwritten[reason] += !placing->is_end;
         skip_pcapng(record, reason);
         return 0;
     }
@@ -306,11 +314,11 @@ static int write_flow(struct ss_store *store, struct placing *placing, const str
     snprintf(placing->path, PATH_BYTES, "%s/%s.pcapng", placing->day_name,
              ss_finding_id(placing->record->finding, id));
     placing->name = placing->path + strlen(placing->day_name) + 1;
-    if (flow->is_end && ss_files_bytes(placing->day, placing->name) == 0)
-        return 0;
     int pcapng_error = write_packets(store, placing, flow);
-    if (flow->is_end && placing->record->pcapng == NULL)
-        return pcapng_error;
+    if (flow->is_end && placing->record->pcapng == NULL) {
+        store->counters.ends_left_out += pcapng_error == 0;
+        return note_error(store, pcapng_error, store->counters.records_unwritten);
+    }
     int error = write_record(store, placing);
     store->counters.records += error == 0;
     return pcapng_error != 0 ? pcapng_error : error;
@@ -332,7 +340,8 @@ static void keep_quota(struct ss_store *store, const char *day_name, int64_t now
 int ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t now_ns)
 {
     char day_name[SS_FILES_DAY_MAX];
-    struct placing placing = {.record = &flow->record, .day_name = day_name, .now_ns = now_ns};
+    struct placing placing = {
+        .record = &flow->record, .day_name = day_name, .now_ns = now_ns, .is_end = flow->is_end};
 
     flow->record.pcapng = flow->record.pcapng_skipped = NULL;
     flow->record.has_packets = false;

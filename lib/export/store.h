@@ -33,6 +33,7 @@ struct ss_store_counters {
     uint64_t records_unwritten[SS_UNWRITTEN_COUNT];
     uint64_t pcapngs_unwritten[SS_UNWRITTEN_COUNT];
     uint64_t unmatched_unwritten[SS_UNWRITTEN_COUNT];
+    uint64_t ends_left_out; /* further revisions (is_end) whose pcapng there was no file for, or no room */
     uint64_t quota_removed; /* files removed for the quota */
     uint64_t bytes;         /* in the directory now */
     struct ss_files_found found;

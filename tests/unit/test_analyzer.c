@@ -2458,6 +2458,73 @@ static void a_full_table_gives_up_what_is_closed_first_and_what_is_open_never(vo
     free_tape(tape);
 }
 
+static void of_a_connection_whose_handshake_is_over_packets_are_shed_and_of_no_other(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection over = connection_of(1000), under_way = connection_of(1001);
+
+    put_tls13(tape, &over, 0);
+    unsigned begun = tape->count;
+    put_tls13(tape, &under_way, 100000);
+    data(tape, &over, SS_CLIENT, 160000, &request);
+    data(tape, &over, SS_SERVER, 161000, &request);
+    close_tcp(tape, &over, 170000);
+    unsigned shed = tape->count;
+    data(tape, &under_way, SS_CLIENT, 180000, &request);
+
+    struct played *played = open_player(plain_config());
+    feed(played, tape, 0, begun, 8);
+    ss_analyzer_shed(played->analyzer, SS_SHED_BULK);
+    feed(played, tape, begun, shed, 8);
+    assert_int_equal(count_news(played, SS_NEWS_JUDGED), 2); /* a new one, too */
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->outcomes[0][SS_OUTCOME_COMPLETE], 2);
+    assert_int_equal(refused(played, SS_REFUSED_SHED_BULK), 5);
+
+    ss_analyzer_shed(played->analyzer, SS_SHED_NOTHING);
+    feed_rest(played, tape, shed);
+    assert_int_equal(refused(played, SS_REFUSED_SHED_BULK), 5);
+    flush(played); /* that it was closed was seen, and its end says how many packets it had */
+    assert_int_equal(count_news(played, SS_NEWS_ENDED), 2);
+    struct ss_news *end = &played->news[played->count - 2];
+    assert_int_equal(end->packets, end->client.port == 1000 ? begun + 5 : shed - begun - 5 + 1);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void new_connections_are_shed_before_handshakes_under_way(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection under_way = connection_of(1000), late = connection_of(1001),
+                      after = connection_of(1002);
+
+    syn(tape, &under_way, 0);
+    under_way = connection_of(1000);
+    put_tls13(tape, &under_way, 10); /* its SYN comes again */
+    unsigned first = tape->count;
+    put_tls13(tape, &late, 100000);
+    unsigned over = tape->count;
+    put_tls13(tape, &after, 200000);
+
+    struct played *played = open_player(plain_config());
+    feed(played, tape, 0, 3, 8);
+    ss_analyzer_shed(played->analyzer, SS_SHED_NEW);
+    feed(played, tape, 3, over, 8);
+    const struct ss_analyzer_counters *counters = ss_analyzer_counters(played->analyzer);
+    assert_int_equal(counters->outcomes[0][SS_OUTCOME_COMPLETE], 1);
+    assert_int_equal(counters->flows_opened, 1);
+    /* What begins a connection is SYN, SYN-ACK and both hellos. */
+    assert_int_equal(refused(played, SS_REFUSED_SHED_NEW), 4);
+    assert_int_equal(refused(played, SS_REFUSED_NO_START), over - first - 4);
+
+    ss_analyzer_shed(played->analyzer, SS_SHED_NOTHING);
+    feed_rest(played, tape, over);
+    assert_int_equal(counters->outcomes[0][SS_OUTCOME_COMPLETE], 2);
+    close_player(played);
+    free_tape(tape);
+}
+
 /* Both buckets of the newcomer are full, the table is not: nobody would be helped by giving way. */
 static void where_only_the_buckets_are_full_nothing_gives_way(void **state)
 {
@@ -3466,6 +3533,8 @@ int main(void)
         cmocka_unit_test(only_the_ports_that_are_named_are_watched),
         cmocka_unit_test(frames_that_cannot_be_read_are_counted_by_their_reason),
         cmocka_unit_test(a_full_table_gives_up_what_is_closed_first_and_what_is_open_never),
+        cmocka_unit_test(of_a_connection_whose_handshake_is_over_packets_are_shed_and_of_no_other),
+        cmocka_unit_test(new_connections_are_shed_before_handshakes_under_way),
         cmocka_unit_test(where_only_the_buckets_are_full_nothing_gives_way),
         cmocka_unit_test(a_new_handshake_takes_the_block_of_one_that_stays_half_open),
         cmocka_unit_test(a_first_record_of_a_finisheds_size_does_not_end_the_flight),

@@ -417,6 +417,7 @@ static void the_end_of_a_connection_is_no_record_where_it_has_no_pcapng_to_repla
     const struct ss_store_counters *counters = ss_store_counters(fixture->store);
     assert_int_equal(counters->records, 1);
     assert_int_equal(counters->pcapngs_unwritten[SS_UNWRITTEN_RATE], 1);
+    assert_int_equal(counters->ends_left_out, 1);
     assert_int_equal(lines_of(fixture, "2026-11-22/flows.jsonl"), 1);
 }
 

@@ -194,6 +194,12 @@ uint16_t ss_port_burst(struct ss_port *port, uint16_t queue, struct rte_mbuf **r
     return 0;
 }
 
+int ss_port_has_waiting(const struct ss_port *port, uint16_t queue, uint16_t packets)
+{
+    int status = rte_eth_rx_descriptor_status(port->id, queue, packets);
+    return status < 0 ? -ENOTSUP : status == RTE_ETH_RX_DESC_DONE;
+}
+
 static bool is_kept_off(const struct ss_port *port)
 {
     return atomic_load_explicit(&port->generation, memory_order_relaxed) % 2 != 0;

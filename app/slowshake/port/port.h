@@ -47,6 +47,7 @@ struct ss_port {
     char name[64]; /* as configured */
     uint16_t id;   /* ethdev; RTE_MAX_ETHPORTS while it is not there */
     uint16_t queues;
+    uint16_t queue_room; /* packets that each queue holds until they are polled */
     enum ss_clock_source clock;
     int timestamp_offset;        /* dynfield of the driver's stamp, -1: none */
     uint64_t timestamp_flag;     /* ol_flags bit that says a packet has one; 0: none */
@@ -90,6 +91,10 @@ void ss_port_watch(struct ss_port *port, struct rte_mempool *mbufs);
 
 /* Up to max packets of a queue; 0 also while the port is not usable. */
 uint16_t ss_port_burst(struct ss_port *port, uint16_t queue, struct rte_mbuf **ret_mbufs, uint16_t max);
+
+/* After a burst that got as many as it asked for: whether so many packets more wait in the queue. -ENOTSUP:
+ * the driver cannot tell. */
+int ss_port_has_waiting(const struct ss_port *port, uint16_t queue, uint16_t packets);
 
 /* As of the last watch: the kernel's drop counters can only be read in one place. */
 void ss_port_counters(const struct ss_port *port, struct ss_port_counters *ret_counters);

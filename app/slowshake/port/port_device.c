@@ -77,15 +77,22 @@ static void vdev_name(const struct ss_port *port, char *ret_name, size_t bytes)
              port->config.driver == SS_DRIVER_AF_XDP ? "net_af_xdp" : "net_af_packet", port->index);
 }
 
-static void af_packet_arguments(struct ss_port *port, uint16_t room, char *ret_text, size_t bytes)
+uint32_t ss_port_slots(const struct ss_port *port, uint16_t room)
 {
     uint32_t slot = ss_port_slot_bytes(room);
     uint32_t slots = RING_BYTES_MAX / slot < SLOTS_MAX ? RING_BYTES_MAX / slot : SLOTS_MAX;
-    uint32_t block = slot > (uint32_t)getpagesize() ? slot : (uint32_t)getpagesize();
 
     /* The kernel wants whole blocks of slots: hence the power of two. */
+    return slots / rte_align32pow2(port->queues);
+}
+
+static void af_packet_arguments(const struct ss_port *port, uint16_t room, char *ret_text, size_t bytes)
+{
+    uint32_t slot = ss_port_slot_bytes(room);
+    uint32_t block = slot > (uint32_t)getpagesize() ? slot : (uint32_t)getpagesize();
+
     snprintf(ret_text, bytes, "iface=%s,qpairs=%u,framesz=%u,blocksz=%u,framecnt=%u", port->name,
-             port->queues, slot, block, slots / rte_align32pow2(port->queues));
+             port->queues, slot, block, ss_port_slots(port, room));
 }
 
 static int attach_interface(struct ss_port *port, uint16_t room, char *ret_why, size_t why_bytes)

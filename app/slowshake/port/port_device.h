@@ -22,8 +22,9 @@ int ss_port_device_attach(struct ss_port *port, uint16_t room, char *ret_why, si
 /* Takes the vdev that attach made away; the port must be closed. */
 void ss_port_device_detach(struct ss_port *port);
 
-/* Bytes of a slot of the kernel's ring, for mbufs with that data room. */
+/* Bytes of a slot of the kernel's ring, for mbufs with that data room, and slots of each queue's ring. */
 uint32_t ss_port_slot_bytes(uint16_t room);
+uint32_t ss_port_slots(const struct ss_port *port, uint16_t room);
 
 /* Configures and starts the ethdev, finds out where its time comes from. 0; -errno, and *ret_step says what
  * failed. */

@@ -67,11 +67,13 @@ static int configure(struct ss_port *port, const struct rte_eth_dev_info *info, 
     return error;
 }
 
-static int set_up_queues(const struct ss_port *port, struct rte_mempool *mbufs)
+static int set_up_queues(struct ss_port *port, struct rte_mempool *mbufs)
 {
     uint16_t rx = SS_PORT_RX_DESCRIPTORS, tx = TX_DESCRIPTORS;
     unsigned socket = (unsigned)rte_eth_dev_socket_id(port->id);
     int error = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx, &tx);
+
+    port->queue_room = rx;
 
     for (uint16_t i = 0; i < port->queues && error == 0; i++)
         error = rte_eth_rx_queue_setup(port->id, i, rx, socket, NULL, mbufs);
@@ -132,8 +134,10 @@ static void look_at_kernel_side(struct ss_port *port, const struct rte_eth_dev_i
     if (!is_packet_socket)
         return;
     port->socket_count = ss_interface_sockets(info->if_index, port->sockets, SS_PORT_QUEUES_MAX);
-    if (port->is_vdev)
-        port->cut_bytes = ss_port_slot_bytes(room) - SLOT_FRAME_LEAST;
+    if (!port->is_vdev)
+        return;
+    port->cut_bytes = ss_port_slot_bytes(room) - SLOT_FRAME_LEAST;
+    port->queue_room = (uint16_t)ss_port_slots(port, room);
 }
 
 int ss_port_set_up(struct ss_port *port, struct rte_mempool *mbufs, const char **ret_step)

@@ -128,6 +128,7 @@ static void add_store(struct rte_tel_data *exports, const struct ss_store_counte
 {
     ss_answer_uint(exports, "records", store->records);
     ss_answer_uint(exports, "pcapngs", store->pcapngs);
+    ss_answer_uint(exports, "ends_left_out", store->ends_left_out);
     ss_answer_uint(exports, "unmatched", store->unmatched);
     ss_answer_uint(exports, "record_errors", sum_of(store->records_unwritten, 0, SS_UNWRITTEN_COUNT));
     ss_answer_uint(exports, "pcapng_errors",

@@ -4,6 +4,7 @@
 
 #include "flow/key.h"
 #include "packet/fragments.h"
+#include "worker/backlog.h"
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
@@ -75,6 +76,7 @@ static void feed(struct ss_worker *worker, struct rte_mbuf **mbufs, unsigned cou
     struct ss_frame frames[SS_BURST_MAX];
     unsigned ready = 0;
 
+    ss_analyzer_shed(worker->analyzer, worker->shed);
     for (unsigned i = 0; i < count; i++) {
         if (mbufs[i]->nb_segs == 1) {
             frames[ready++] = frame_of(worker, mbufs[i]);
@@ -98,6 +100,7 @@ unsigned ss_rx_take(struct ss_worker *worker)
     unsigned count = rte_ring_sc_dequeue_burst(worker->packets, (void **)mbufs, SS_BURST_MAX, NULL);
     if (count == SS_BURST_MAX)
         worker->is_behind = true;
+    worker->shed = RTE_MAX(worker->shed, ss_backlog_of_ring(worker->packets));
     if (count > 0)
         feed(worker, mbufs, count);
     return count;
@@ -336,6 +339,7 @@ static unsigned poll_queue(struct ss_worker *worker, struct ss_queue_ref *queue)
         queue->emptied_tsc = before_tsc;
     else
         worker->is_behind = true;
+    worker->shed = RTE_MAX(worker->shed, ss_backlog_of_queue(queue, count));
     if (count == 0)
         return 0;
     if (worker->analyzer_count == 1)

@@ -115,6 +115,7 @@ static void turn(struct ss_worker *worker)
 
     note_absence(worker, now_tsc);
     worker->is_behind = false;
+    worker->shed = SS_SHED_NOTHING;
     bool is_busy = ss_rx_poll(worker) > 0;
     if (worker->analyzer != NULL && analyze(worker, now_tsc))
         is_busy = true;

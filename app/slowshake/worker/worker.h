@@ -84,6 +84,7 @@ struct ss_queue_ref {
     uint16_t port_index; /* in the configuration: the interface number in exports */
     uint16_t queue;
     uint64_t emptied_tsc; /* private to rx.c: what the queue gives next came after this */
+    uint32_t since_empty; /* private to backlog.c: packets since the queue was last seen empty */
 };
 
 struct ss_worker {
@@ -122,6 +123,7 @@ struct ss_worker {
     uint64_t spread_seed;    /* of the hash that picks an analyzer: the same in all workers */
     unsigned arrival_offset; /* mbuf dynfield, see rx.c */
     bool is_behind;          /* more packets wait than the last turn could take */
+    enum ss_shed shed;       /* in this turn */
     unsigned idle_turns;
     uint64_t last_turn_tsc, published_tsc, second_tsc;
     uint64_t absence_max_ticks, absence_second_ticks;

@@ -86,6 +86,7 @@ static void add_store_counters(const struct ss_store_counters *from, struct ss_s
 {
     to->records += from->records;
     to->pcapngs += from->pcapngs;
+    to->ends_left_out += from->ends_left_out;
     to->unmatched += from->unmatched;
     for (unsigned i = 0; i < SS_UNWRITTEN_COUNT; i++) {
         to->records_unwritten[i] += from->records_unwritten[i];
