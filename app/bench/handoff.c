@@ -14,7 +14,6 @@
  * counted: the lcore was away. The median of five rounds of a second each, with the least and the most.
  */
 
-#include "base/units.h"
 #include "source.h"
 #include "worker/rx.h"
 
@@ -28,15 +27,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LCORES      2
-#define MBUFS       32767
-#define MBUF_CACHE  256
-#define CONNECTIONS 16384
-#define FLOWS_MAX   65536
-#define ROUNDS      5
-#define AWAY_NS     100000
-#define EAL_MAX     32
-#define WHY_BYTES   256
+#define LCORES         2
+#define MBUFS          32767
+#define MBUF_CACHE     256
+#define CONNECTIONS    16384
+#define FLOWS_MAX      65536
+#define ROUNDS         5
+#define AWAYS_A_SECOND 10000
+#define EAL_MAX        32
+#define WHY_BYTES      256
 
 enum way { ALONE, SHARED, SPLIT, WAY_COUNT };
 
@@ -145,7 +144,7 @@ static void turn(struct seat *seat, uint64_t away)
 static int run_seat(void *argument)
 {
     struct seat *seat = argument;
-    uint64_t away = rte_get_tsc_hz() / SS_NS_PER_S * AWAY_NS, end = rte_rdtsc() + rte_get_tsc_hz();
+    uint64_t away = rte_get_tsc_hz() / AWAYS_A_SECOND, end = rte_rdtsc() + rte_get_tsc_hz();
 
     seat->cycles = seat->received = 0;
     seat->worker.queues[0].since_empty = 0;
