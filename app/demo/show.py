@@ -52,11 +52,13 @@ def endpoint(end):
 
 
 def records_of(path):
+    """The last revision of each flow, in the order of the first ones."""
     try:
         with open(path, encoding='utf-8') as lines:
-            return [json.loads(line) for line in lines if line.endswith('\n')]
+            records = [json.loads(line) for line in lines if line.endswith('\n')]
     except FileNotFoundError:
         return []
+    return list({record['id']: record for record in records}.values())
 
 
 def table(records):
