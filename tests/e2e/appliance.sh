@@ -188,6 +188,19 @@ appliance_end()
     rm -f "$LAB_DIR/slowshake.pid"
 }
 
+# A connection that has ended is forgotten two seconds later, and written once more if its record lacks packets. Waits for that, or for
+# ten seconds where connections are left open.
+ends_are_written()
+{
+    within 10 no_connection_is_known || true
+    sleep 0.5
+}
+
+no_connection_is_known()
+{
+    telemetry /slowshake/status | jq -e '.flows.now == 0' >/dev/null
+}
+
 # within SECONDS COMMAND...: until it succeeds, however long it takes itself.
 within()
 {
