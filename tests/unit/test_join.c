@@ -484,6 +484,19 @@ static void a_handshake_judged_again_keeps_its_events(void **state)
     end(&bench);
 }
 
+static void a_handshake_is_found_by_later_news_of_its_connection(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(8, 8);
+    struct ss_join_flow *flow = add_flow(&bench, A, 1000);
+    struct ss_news last = news(A, 1000);
+    last.kind = SS_NEWS_ENDED;
+    assert_ptr_equal(ss_join_find_flow(bench.join, &last), flow);
+    last.start_ns += 1;
+    assert_null(ss_join_find_flow(bench.join, &last));
+    end(&bench);
+}
+
 static void the_oldest_handshake_gives_way(void **state)
 {
     (void)state;
@@ -1097,6 +1110,7 @@ int main(void)
         cmocka_unit_test(a_handshake_gives_one_sample_however_many_lines_it_has),
         cmocka_unit_test(a_host_whose_clock_was_set_is_learned_anew),
         cmocka_unit_test(a_handshake_judged_again_keeps_its_events),
+        cmocka_unit_test(a_handshake_is_found_by_later_news_of_its_connection),
         cmocka_unit_test(the_oldest_handshake_gives_way),
         cmocka_unit_test(a_full_waiting_room_refuses_the_newcomer),
         cmocka_unit_test(a_match_whose_packets_are_gone_is_counted_as_overwritten),
