@@ -4,9 +4,11 @@
 
 #include "analyzer/state.h"
 
-#define PREFETCH_AHEAD 4                  /* frames whose headers are on their way while one is decoded */
-#define TIME_MAX_NS    (INT64_C(1) << 62) /* the year 2116; so that no difference of two times overflows */
-#define BEHIND_MAX_NS  (60 * 1000000000LL)
+#define CACHE_LINE       64
+#define PREFETCH_AHEAD   4 /* frames whose headers are on their way while one is decoded, and */
+#define HANDSHAKES_AHEAD 5 /* packets whose handshakes are, while one is measured */
+#define TIME_MAX_NS      (INT64_C(1) << 62) /* the year 2116; so that no difference of two times overflows */
+#define BEHIND_MAX_NS    (60 * 1000000000LL)
 
 /* Handshakes under way at once: a sixteenth of the connections. */
 static uint32_t handshakes_max(const struct ss_analyzer_config *config)
@@ -27,6 +29,12 @@ static uint32_t segments_max(const struct ss_analyzer_config *config)
     return hellos_max(config) * 8;
 }
 
+/* A mirror that loses a lot, or a storm on the network, troubles them all. */
+static uint32_t troubles_max(const struct ss_analyzer_config *config)
+{
+    return handshakes_max(config) / 4;
+}
+
 static size_t aligned(size_t bytes)
 {
     return (bytes + 63) & ~(size_t)63;
@@ -41,6 +49,8 @@ size_t ss_analyzer_bytes(const struct ss_analyzer_config *config)
 {
     return aligned(sizeof(struct ss_analyzer)) + ss_flow_table_bytes(config->flows_max) +
            handshakes_max(config) * handshake_block_bytes() +
+           aligned(handshakes_max(config) * sizeof(struct ss_told)) +
+           aligned(troubles_max(config) * sizeof(struct ss_trouble)) +
            (size_t)hellos_max(config) * SS_TLS_BLOCK_BYTES +
            (size_t)segments_max(config) * SS_STREAM_BLOCK_BYTES + aligned(ss_fragments_bytes()) +
            aligned(config->handshakes_bytes) + aligned(config->recent_bytes);
@@ -65,6 +75,9 @@ struct ss_analyzer *ss_analyzer_create(const struct ss_analyzer_config *config, 
                        config->flows_max, config->hash_seed);
     ss_pool_init(&analyzer->handshakes, carve(&rest, handshakes * handshake_block_bytes()),
                  handshake_block_bytes(), handshakes);
+    analyzer->told = carve(&rest, handshakes * sizeof(struct ss_told));
+    ss_pool_init(&analyzer->pools.troubles, carve(&rest, troubles_max(config) * sizeof(struct ss_trouble)),
+                 sizeof(struct ss_trouble), troubles_max(config));
     ss_pool_init(&analyzer->pools.hellos, carve(&rest, (size_t)hellos_max(config) * SS_TLS_BLOCK_BYTES),
                  SS_TLS_BLOCK_BYTES, hellos_max(config));
     ss_pool_init(&analyzer->pools.segments,
@@ -146,6 +159,14 @@ static void take_key(struct ss_analyzer *analyzer, unsigned i)
     ss_flow_prefetch(&analyzer->flows, burst->hash[i]);
 }
 
+/* Headers with options, or of a tunnel, reach into the second line. */
+static void prefetch_frame(const struct ss_frame *frame)
+{
+    __builtin_prefetch(frame->data);
+    if (frame->captured > CACHE_LINE)
+        __builtin_prefetch(frame->data + CACHE_LINE);
+}
+
 /* Frames to packets with keys; what is not for us is counted and left out. Returns how many are left. Stops
  * at a fragment: *ret_taken are the frames before it. */
 static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *frames, unsigned count,
@@ -156,7 +177,7 @@ static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *fram
 
     for (i = 0; i < count; i++) {
         if (i + PREFETCH_AHEAD < count)
-            __builtin_prefetch(frames[i + PREFETCH_AHEAD].data);
+            prefetch_frame(&frames[i + PREFETCH_AHEAD]);
         burst->time_ns[kept] = sane_time(frames[i].time_ns);
         enum ss_refusal refused = ss_packet_decode(&frames[i], analyzer->config.packet, &burst->packet[kept]);
         if (refused == SS_REFUSED_FRAGMENT)
@@ -179,6 +200,19 @@ static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *fram
     return kept;
 }
 
+/* The block of the handshake that the packet is of, as far as its flow is known (bench: handshakes). */
+static void prefetch_handshake(const struct ss_analyzer *analyzer, unsigned i)
+{
+    uint32_t number = analyzer->burst.flow[i];
+    const struct ss_flow *flow = number == SS_FLOW_NONE ? NULL : ss_flow_at(&analyzer->flows, number);
+
+    if (flow == NULL || flow->state != SS_FLOW_OPEN)
+        return;
+    const char *block = ss_pool_at(&analyzer->handshakes, flow->handshake);
+    for (unsigned at = 0; at < sizeof(struct ss_handshake); at += CACHE_LINE)
+        __builtin_prefetch(block + at, 1);
+}
+
 static void look_up(struct ss_analyzer *analyzer, unsigned count)
 {
     struct ss_burst *burst = &analyzer->burst;
@@ -196,8 +230,11 @@ static unsigned feed_packets(struct ss_analyzer *analyzer, const struct ss_frame
     unsigned taken, kept = decode(analyzer, frames, count, &taken);
 
     look_up(analyzer, kept);
-    for (unsigned i = 0; i < kept; i++)
+    for (unsigned i = 0; i < kept; i++) {
+        if (i + HANDSHAKES_AHEAD < kept)
+            prefetch_handshake(analyzer, i + HANDSHAKES_AHEAD);
         count_frames(analyzer, ss_connection_packet(analyzer, i), 1);
+    }
     return taken;
 }
 

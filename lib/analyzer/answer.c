@@ -15,7 +15,7 @@
 /* TLS 1.3, its drafts included (0x7fNN, 0xfbNN of Facebook's, and 0x7eNN of Google's experiments). */
 static bool is_tls13(const struct ss_handshake *handshake)
 {
-    uint16_t version = handshake->hello.version;
+    uint16_t version = handshake->version;
     return version == SS_TLS13 || version >> 8 == 0x7f || version >> 8 == 0xfb || version >> 8 == 0x7e;
 }
 
@@ -23,7 +23,7 @@ static bool is_tls13(const struct ss_handshake *handshake)
  * 8446 sections 4.4.4 and 5.2). */
 static uint16_t finished_bytes(const struct ss_handshake *handshake)
 {
-    return handshake->hello.cipher == AES_256_GCM_SHA384 ? 4 + 48 + 17 : 4 + 32 + 17;
+    return handshake->cipher == AES_256_GCM_SHA384 ? 4 + 48 + 17 : 4 + 32 + 17;
 }
 
 bool ss_answer_ack_of(const struct ss_handshake *handshake, uint32_t seq, uint32_t *ret_ack)
@@ -117,7 +117,7 @@ static bool is_answer(const struct ss_handshake *handshake, const struct ss_answ
         return record->is_ccs;
     if (record->is_ccs || !ss_seq_reached(record->ack, handshake->server_hello_end))
         return false;
-    return !handshake->hello.early_data || record->bytes == finished_bytes(handshake);
+    return !handshake->early_data || record->bytes == finished_bytes(handshake);
 }
 
 bool ss_answer_find(struct ss_handshake *handshake)
@@ -171,7 +171,7 @@ static bool flight_end(const struct ss_handshake *handshake, uint32_t *ret_seq)
 bool ss_answer_flight(const struct ss_handshake *handshake, struct ss_flight *ret_flight)
 {
     const struct ss_stream *server = &handshake->stream[SS_SERVER];
-    int64_t finished_ns = handshake->timeline.mark_ns[SS_MARK_SERVER_FINISHED];
+    int64_t finished_ns = handshake->mark_ns[SS_MARK_SERVER_FINISHED];
     struct ss_flight flight = {.seen_ns = handshake->flight_ns, .acked_ns = handshake->flight_ack_ns};
 
     if (!flight_end(handshake, &flight.end))

@@ -60,7 +60,8 @@ static void begin_handshake(struct ss_analyzer *analyzer, uint32_t number, unsig
     }
     flow->handshake = block;
     struct ss_handshake *handshake = ss_pool_at(&analyzer->handshakes, block);
-    ss_handshake_init(handshake, number, &burst->packet[i], burst->time_ns[i]);
+    ss_handshake_init(handshake, &analyzer->pools, &analyzer->told[block], number, &burst->packet[i],
+                      burst->time_ns[i]);
     handshake->seen_ns = burst->age_ns[i];
 }
 
@@ -174,7 +175,7 @@ void ss_connection_conclude(struct ss_analyzer *analyzer, struct ss_handshake *h
     if (handshake->outcome == SS_OUTCOME_COUNT)
         handshake->outcome = SS_OUTCOME_UNFINISHED;
     ss_news_judged(analyzer, handshake, until_ns);
-    ss_handshake_release(handshake, &analyzer->pools);
+    ss_handshake_release(handshake);
     ss_pool_give(&analyzer->handshakes, flow->handshake);
     flow->state = SS_FLOW_DONE;
     flow->clock_error_ns = 0;
@@ -209,8 +210,8 @@ static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned
     uint32_t missing_bytes = handshake->missing_bytes;
     bool is_over = ss_handshake_is_over(handshake, time_ns); /* and only upkeep has not seen it yet */
     handshake->seen_ns = burst->age_ns[i];
-    enum ss_handshake_step step = ss_handshake_feed(handshake, &analyzer->pools, &burst->packet[i], side,
-                                                    time_ns, burst->frame[i]->clock_error_ns);
+    enum ss_handshake_step step =
+        ss_handshake_feed(handshake, &burst->packet[i], side, time_ns, burst->frame[i]->clock_error_ns);
     if (!is_over)
         ss_news_mirror(analyzer, time_ns, burst->packet[i].payload_bytes,
                        handshake->missing_bytes - missing_bytes);
@@ -218,7 +219,7 @@ static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned
         ss_connection_conclude(analyzer, handshake, time_ns);
     } else if (step == SS_HANDSHAKE_NOT_TLS) {
         flow->state = SS_FLOW_NOT_TLS;
-        ss_handshake_release(handshake, &analyzer->pools);
+        ss_handshake_release(handshake);
         ss_pool_give(&analyzer->handshakes, flow->handshake);
     }
 }

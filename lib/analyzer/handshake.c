@@ -15,11 +15,14 @@
 #define HALF_CLOSED_NS   (25000 * 1000000LL) /* longer where only one side has closed */
 #define HOLE_PATIENCE_NS (10 * 1000000LL)    /* missing data may come so long after its acknowledgement */
 
-void ss_handshake_init(struct ss_handshake *handshake, uint32_t flow, const struct ss_packet *first,
-                       int64_t time_ns)
+void ss_handshake_init(struct ss_handshake *handshake, struct ss_handshake_pools *pools, struct ss_told *told,
+                       uint32_t flow, const struct ss_packet *first, int64_t time_ns)
 {
     memset(handshake, 0, sizeof(*handshake));
+    handshake->pools = pools;
+    handshake->told = told;
     handshake->flow = flow;
+    handshake->trouble = SS_POOL_NONE;
     handshake->is_used = true;
     handshake->outcome = SS_OUTCOME_COUNT;
     handshake->base_ns = time_ns;
@@ -30,19 +33,46 @@ void ss_handshake_init(struct ss_handshake *handshake, uint32_t flow, const stru
     memcpy(handshake->encap, first->encap, sizeof(handshake->encap));
     for (unsigned side = 0; side < 2; side++) {
         handshake->window_closed_ns[side] = SS_MARK_UNSEEN;
-        ss_stream_init(&handshake->stream[side]);
         ss_tls_init(&handshake->tls[side]);
     }
-    ss_timeline_init(&handshake->timeline);
+    for (unsigned i = 0; i < SS_MARK_COUNT; i++)
+        handshake->mark_ns[i] = SS_MARK_UNSEEN;
 }
 
-void ss_handshake_release(struct ss_handshake *handshake, struct ss_handshake_pools *pools)
+void ss_handshake_release(struct ss_handshake *handshake)
 {
+    struct ss_handshake_pools *pools = handshake->pools;
+
     for (unsigned side = 0; side < 2; side++) {
         ss_stream_release(&handshake->stream[side], &pools->segments);
         ss_tls_release(&handshake->tls[side], &pools->hellos);
     }
+    if (handshake->trouble != SS_POOL_NONE)
+        ss_pool_give(&pools->troubles, handshake->trouble);
+    handshake->trouble = SS_POOL_NONE;
     handshake->is_used = false;
+}
+
+struct ss_trouble *ss_handshake_new_trouble(struct ss_handshake *handshake)
+{
+    struct ss_pool *troubles = &handshake->pools->troubles;
+
+    if (handshake->trouble == SS_POOL_NONE) {
+        handshake->trouble = ss_pool_take(troubles);
+        if (handshake->trouble == SS_POOL_NONE)
+            return NULL;
+        memset(ss_pool_at(troubles, handshake->trouble), 0, sizeof(struct ss_trouble));
+    }
+    return ss_pool_at(troubles, handshake->trouble);
+}
+
+void ss_handshake_add_wait(struct ss_handshake *handshake, enum ss_evidence evidence, int64_t from_ns,
+                           int64_t to_ns)
+{
+    struct ss_trouble *trouble = to_ns > from_ns ? ss_handshake_new_trouble(handshake) : NULL;
+
+    if (trouble != NULL)
+        ss_timeline_add_wait(&trouble->waits, evidence, from_ns, to_ns);
 }
 
 /* What leaps has a wrong time, and is no round trip: sums and multiples of those stay in range. */
@@ -54,14 +84,16 @@ static void round_trip(int64_t *least_ns, int64_t sample_ns)
 
 /* ---- duplicates: a mirror that shows a packet twice */
 
-static uint64_t print_of(const struct ss_packet *packet)
+static uint32_t print_of(const struct ss_packet *packet)
 {
     uint64_t print = (uint64_t)packet->seq << 32 | packet->ack;
     print =
         print * 0x9e3779b97f4a7c15ULL ^ ((uint64_t)packet->ip_id << 48 | (uint64_t)packet->window << 32 |
                                          (uint64_t)packet->flags << 24 | (packet->payload_bytes & 0xffffff));
-    return print * 0x9e3779b97f4a7c15ULL ^ ((uint64_t)packet->ts_value << 32 | packet->ts_echo) ^
-           (uint64_t)packet->tcp_checksum << 16;
+    print = (print * 0x9e3779b97f4a7c15ULL ^ ((uint64_t)packet->ts_value << 32 | packet->ts_echo) ^
+             (uint64_t)packet->tcp_checksum << 16) *
+            0x9e3779b97f4a7c15ULL;
+    return (uint32_t)(print >> 32);
 }
 
 /* The same packet again, too soon to be a retransmission: a retransmission has another IP identification
@@ -70,7 +102,7 @@ static bool is_duplicate(struct ss_handshake *handshake, enum ss_side side, cons
                          int64_t t)
 {
     struct ss_print *prints = handshake->prints[side];
-    uint64_t print = print_of(packet);
+    uint32_t print = print_of(packet);
 
     for (unsigned i = 0; i < SS_RECENT_PRINTS; i++) {
         if (prints[i].print == print && t - prints[i].time_ns <= SS_DUPLICATE_MAX_NS)
@@ -99,8 +131,6 @@ static void sent_again(struct ss_handshake *handshake, const struct ss_packet *p
 static void take_syn(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
                      int64_t t)
 {
-    struct ss_timeline *timeline = &handshake->timeline;
-
     if (side == SS_CLIENT && !(packet->flags & SS_TCP_ACK)) {
         ss_handshake_mark(handshake, SS_MARK_SYN, t);
         if (!ss_handshake_is_marked(handshake, SS_MARK_SYN_ACK))
@@ -113,7 +143,7 @@ static void take_syn(struct ss_handshake *handshake, const struct ss_packet *pac
         if (handshake->early_ack_ns != SS_MARK_UNSEEN && handshake->early_ack == packet->seq + 1)
             ss_handshake_mark(handshake, SS_MARK_ACK, handshake->early_ack_ns);
         if (handshake->syn_ns != SS_MARK_UNSEEN)
-            round_trip(&timeline->server_rtt_ns, t - handshake->syn_ns);
+            round_trip(&handshake->rtt_ns[SS_SERVER], t - handshake->syn_ns);
         if (handshake->stream[side].ack_count > 0 || ss_handshake_is_marked(handshake, SS_MARK_ACK))
             return; /* another number than the one that was acknowledged is of no connection */
     }
@@ -138,8 +168,7 @@ static void take_ack(struct ss_handshake *handshake, const struct ss_packet *pac
                      int64_t t)
 {
     struct ss_stream *peer = &handshake->stream[!side];
-    struct ss_timeline *timeline = &handshake->timeline;
-    int64_t *rtt_ns = side == SS_CLIENT ? &timeline->client_rtt_ns : &timeline->server_rtt_ns;
+    int64_t *rtt_ns = &handshake->rtt_ns[side];
     int64_t seen_ns;
 
     if (!peer->started) {
@@ -169,25 +198,24 @@ static void take_ack(struct ss_handshake *handshake, const struct ss_packet *pac
 
 /* ---- payload */
 
-static bool take_chunks(struct ss_handshake *handshake, struct ss_handshake_pools *pools, enum ss_side side,
-                        const struct ss_segment *segment, int64_t t)
+static bool take_chunks(struct ss_handshake *handshake, enum ss_side side, const struct ss_segment *segment,
+                        int64_t t)
 {
     struct ss_stream *stream = &handshake->stream[side];
     struct ss_chunk chunk;
     bool is_tls = true;
 
-    while (ss_stream_next(stream, &pools->segments, segment, &chunk)) {
+    while (ss_stream_next(stream, &handshake->pools->segments, segment, &chunk)) {
         enum ss_talk_verdict said = ss_handshake_talk(handshake, side, &chunk, t);
         if (said == SS_TALK_NONE)
             is_tls = ss_handshake_is_tls(handshake);
         if (said != SS_TALK_TLS)
             continue;
-        is_tls = is_tls && ss_handshake_take_bytes(handshake, pools, side, chunk.bytes, t);
+        is_tls = is_tls && ss_handshake_take_bytes(handshake, side, chunk.bytes, t);
         handshake->has_gaps |= chunk.missing > 0;
         if (chunk.missing > 0) { /* what they complete has passed with them */
             ss_tls_skip(&handshake->tls[side], chunk.missing);
-            is_tls =
-                is_tls && ss_handshake_take_bytes(handshake, pools, side, (struct ss_span){NULL, NULL}, t);
+            is_tls = is_tls && ss_handshake_take_bytes(handshake, side, (struct ss_span){NULL, NULL}, t);
         }
     }
     return is_tls;
@@ -195,8 +223,7 @@ static bool take_chunks(struct ss_handshake *handshake, struct ss_handshake_pool
 
 /* Bytes that the peer acknowledged long ago and the tap never saw: the mirror lost them. A single one may be
  * the FIN's number, or a keep-alive's. Of a mirror that never shows a side nothing was lost. */
-static void skip_lost_by_mirror(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
-                                enum ss_side side, int64_t t)
+static void skip_lost_by_mirror(struct ss_handshake *handshake, enum ss_side side, int64_t t)
 {
     struct ss_stream *stream = &handshake->stream[side];
     int64_t acknowledged_ns;
@@ -211,14 +238,14 @@ static void skip_lost_by_mirror(struct ss_handshake *handshake, struct ss_handsh
     handshake->missing_bytes += missing;
     handshake->has_gaps |= missing > 0;
     handshake->blind_ns = acknowledged_ns;
-    ss_timeline_add_wait(&handshake->timeline, SS_EVIDENCE_MIRROR_LOST, since_ns, t);
+    ss_handshake_add_wait(handshake, SS_EVIDENCE_MIRROR_LOST, since_ns, t);
     if (!ss_handshake_skip(handshake, side, hole, missing))
         handshake->is_blind[side] = true;
-    take_chunks(handshake, pools, side, NULL, t);
+    take_chunks(handshake, side, NULL, t);
 }
 
-static bool take_payload(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
-                         const struct ss_packet *packet, enum ss_side side, int64_t t)
+static bool take_payload(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
+                         int64_t t)
 {
     struct ss_stream *stream = &handshake->stream[side];
     struct ss_segment segment = {.seq = packet->seq + (packet->flags & SS_TCP_SYN ? 1 : 0),
@@ -233,9 +260,9 @@ static bool take_payload(struct ss_handshake *handshake, struct ss_handshake_poo
         ss_stream_start(&handshake->stream[!side], packet->ack);
     if (side == SS_CLIENT)
         ss_answer_note_segment(handshake, segment.seq + segment.bytes, packet->ack, t);
-    struct ss_segment_fate fate = ss_stream_feed(stream, &pools->segments, &segment);
+    struct ss_segment_fate fate = ss_stream_feed(stream, &handshake->pools->segments, &segment);
     ss_loss_take_fate(handshake, side, packet, &fate, t);
-    return take_chunks(handshake, pools, side, &segment, t);
+    return take_chunks(handshake, side, &segment, t);
 }
 
 /* ---- the end */
@@ -272,7 +299,7 @@ static void look_for_end(struct ss_handshake *handshake)
         return;
     }
     ss_handshake_mark(handshake, SS_MARK_CLIENT_FINISHED, handshake->answer.end_ns);
-    if (ss_handshake_is_tls12(handshake) && !handshake->resumed12 &&
+    if (ss_handshake_is_tls12(handshake) && !handshake->is_resumed12 &&
         !ss_handshake_is_marked(handshake, SS_MARK_SERVER_FINISHED))
         return;
     if (handshake->outcome != SS_OUTCOME_COMPLETE) {
@@ -361,9 +388,8 @@ static bool is_again(const struct ss_handshake *handshake, const struct ss_packe
            ss_seq_reached(stream->edge, packet->seq + packet->payload_bytes);
 }
 
-enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
-                                         const struct ss_packet *packet, enum ss_side side, int64_t time_ns,
-                                         uint32_t clock_error_ns)
+enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, const struct ss_packet *packet,
+                                         enum ss_side side, int64_t time_ns, uint32_t clock_error_ns)
 {
     int64_t t = time_ns - handshake->base_ns;
 
@@ -380,7 +406,7 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, struct 
         handshake->clock_error_ns = clock_error_ns;
     if (ss_handshake_is_stray_reset(handshake, packet, side))
         return SS_HANDSHAKE_GOES_ON;
-    ss_sender_next(&handshake->sender[side], packet, t, is_again(handshake, packet, side));
+    ss_loss_take_packet(handshake, side, packet, is_again(handshake, packet, side), t);
     ss_loss_take_windows(handshake, side, packet, t);
     if (packet->payload_bytes == 0 && handshake->stream[side].started &&
         !(packet->flags & (SS_TCP_SYN | SS_TCP_RST)))
@@ -390,10 +416,10 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, struct 
     if (packet->flags & SS_TCP_ACK && !(packet->flags & SS_TCP_RST))
         take_ack(handshake, packet, side, t);
     if (packet->payload_bytes > 0 && !(packet->flags & SS_TCP_RST) &&
-        !take_payload(handshake, pools, packet, side, t))
+        !take_payload(handshake, packet, side, t))
         return SS_HANDSHAKE_NOT_TLS;
-    skip_lost_by_mirror(handshake, pools, SS_CLIENT, t);
-    skip_lost_by_mirror(handshake, pools, SS_SERVER, t);
+    skip_lost_by_mirror(handshake, SS_CLIENT, t);
+    skip_lost_by_mirror(handshake, SS_SERVER, t);
     look_for_end(handshake);
     take_close(handshake, packet, side, t);
     return is_settled(handshake, t) ? SS_HANDSHAKE_ENDED : SS_HANDSHAKE_GOES_ON;

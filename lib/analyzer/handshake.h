@@ -5,7 +5,12 @@
  *
  * Fed with the connection's packets in the order of the mirror, it says when the handshake has ended, and
  * can be concluded at any time into a finding. Where time is needed it is the packets'. It lives in a block
- * of the analyzer's pool and borrows blocks for bytes out of order and for hellos from two more.
+ * of the analyzer's pool, beside which there is a place for what the client told about itself, and borrows
+ * blocks from three more pools: for bytes out of order, for hellos in pieces, and for what only a handshake
+ * that somebody held up needs.
+ *
+ * There may be a hundred thousand, and a new packet is of any of them: a block is as small as it can be, and
+ * most of it is touched by every packet (bench: handshakes).
  */
 
 #include "analyzer/finding.h"
@@ -20,6 +25,7 @@ enum ss_side { SS_CLIENT, SS_SERVER };
 
 #define SS_ANSWER_RECORDS   6       /* records of the client after its hello that are remembered */
 #define SS_SEGMENT_ACKS     6       /* segments of the client whose acknowledgement is remembered */
+#define SS_SENDER_GAPS      3       /* silences of a side with missing numbers that are remembered */
 #define SS_SENT_AGAIN       3       /* segments of a side sent again, whose acknowledgement is awaited */
 #define SS_RECENT_PRINTS    4       /* packets of a side among which duplicates are looked for */
 #define SS_DUPLICATE_MAX_NS 1000000 /* a mirror's second copy comes within this; no retransmission does */
@@ -33,7 +39,7 @@ struct ss_answer_record {
     uint32_t ack;   /* what the segment with its first byte acknowledged */
     uint16_t bytes; /* length field */
     bool is_ccs;    /* ChangeCipherSpec; else an encrypted record */
-};
+} __attribute__((packed, aligned(4)));
 
 struct ss_segment_ack {
     int64_t time_ns;
@@ -61,8 +67,8 @@ struct ss_flight_window {
 
 struct ss_print {
     int64_t time_ns;
-    uint64_t print; /* of everything in the packet that a copy shares */
-};
+    uint32_t print; /* of everything in the packet that a copy shares */
+} __attribute__((packed, aligned(4)));
 
 /* What comes before TLS, in both directions. */
 struct ss_talk {
@@ -75,8 +81,6 @@ struct ss_talk {
     uint32_t skipped[2];   /* bytes of each direction that come before TLS */
     uint32_t header_bytes; /* of the PROXY protocol header; 0: there is none */
     int64_t last_ns;       /* newest bytes of a talk; SS_MARK_UNSEEN: there was none */
-    struct ss_endpoint proxied_client, proxied_server;
-    uint8_t proxied[SS_PROXIED_MAX];
 };
 
 enum ss_talk_state {
@@ -85,66 +89,92 @@ enum ss_talk_state {
     SS_TALK_OVER,     /* TLS */
 };
 
+/* What was told in the open, wanted when a finding is made of it. */
+struct ss_told {
+    struct ss_endpoint proxied_client, proxied_server; /* with talk.has_proxied */
+    uint8_t proxied[SS_PROXIED_MAX];                   /* talk.proxied_bytes of them */
+    bool has_ja4, is_ja4_left_out;                     /* from here on with has_names */
+    char sni[SS_SNI_MAX];
+    char alpn[SS_ALPN_MAX];
+    struct ss_ja4 ja4;
+};
+
+/* Evidence against somebody. */
+struct ss_trouble {
+    struct ss_waits waits;
+    struct ss_sent_again sent_again[2][SS_SENT_AGAIN];
+    struct ss_sender_gap gaps[2][SS_SENDER_GAPS];
+    uint8_t sent_again_count[2], gap_count[2];
+};
+
+/* What handshakes borrow. */
+struct ss_handshake_pools {
+    struct ss_pool segments; /* of SS_STREAM_BLOCK_BYTES */
+    struct ss_pool hellos;   /* of SS_TLS_BLOCK_BYTES */
+    struct ss_pool troubles; /* of struct ss_trouble */
+};
+
 struct ss_handshake {
-    uint32_t flow;      /* the flow it belongs to */
-    bool is_used;       /* the block is taken */
-    bool reported_open; /* a finding was given while it was still open */
-    uint8_t outcome;    /* enum ss_outcome, SS_OUTCOME_COUNT while open */
+    struct ss_handshake_pools *pools;
+    struct ss_told *told; /* its own, for as long as it lives */
+    uint32_t flow;        /* the flow it belongs to */
+    uint32_t trouble;     /* block of its pool, or SS_POOL_NONE */
+    int64_t base_ns;      /* UTC of the first packet; all other times are relative to it */
+    int64_t last_ns;      /* newest packet */
+    int64_t seen_ns;      /* UTC of the same, as far as it is believed: ageing goes by this */
+    int64_t ended_ns;     /* when outcome was set */
+    bool is_used;         /* the block is taken */
+    bool reported_open;   /* a finding was given while it was still open */
+    uint8_t outcome;      /* enum ss_outcome, SS_OUTCOME_COUNT while open */
     uint8_t alert;
-    uint8_t encrypted_records; /* encrypted records of the server since its hello, saturating */
-    int64_t base_ns;           /* UTC of the first packet; all other times are relative to it */
-    int64_t last_ns;           /* newest packet */
-    int64_t seen_ns;           /* UTC of the same, as far as it is believed: ageing goes by this */
-    int64_t ended_ns;          /* when outcome was set */
-    int64_t closed_ns;         /* when both sides had closed */
-    uint32_t fin_seq[2];       /* number of the FIN of each side that has_fin */
+    bool saw[2];      /* packets of each side */
+    bool is_blind[2]; /* what the mirror lost of a side makes its TLS unreadable from there on */
+    /* ---- second cache line */
     bool has_fin[2];
-    uint8_t syns_again[2]; /* SYNs and SYN-ACKs of each side that were sent again before anybody answered */
-    int64_t syn_ns, syn_ack_ns; /* newest of each, for their retransmissions */
-    int64_t early_ack_ns;       /* of a client's acknowledgement shown before the SYN-ACK, and */
-    uint32_t early_ack;         /* its number */
-    int64_t hello_again_ns;     /* of a second hello that no HelloRetryRequest had asked for yet */
-    uint32_t hello_end, server_hello_end, flight_end; /* sequence numbers; valid with the bits below */
-    int64_t flight_ns, flight_ack_ns;                 /* when flight_end had passed, and was acknowledged */
-    uint32_t encrypted_end;                           /* of the server's newest encrypted record */
     bool has_hello, has_server_hello, has_flight_end;
     bool has_gaps;         /* bytes of either side are missing, by the mirror or by the snap length */
     bool has_certificate;  /* of the server, in the clear: TLS 1.2, and no resumption */
     bool has_key_exchange; /* of the client: TLS 1.2, whether or not its ServerHello was seen */
-    bool resumed12;        /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
-    bool saw[2];           /* packets of each side */
-    bool is_blind[2];      /* what the mirror lost of a side makes its TLS unreadable from there on */
+    bool is_resumed12;     /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
     bool is_given_up;      /* so that its end will never be seen */
     bool has_answer;
-    struct ss_answer_record answer;
-    struct ss_answer_record records[SS_ANSWER_RECORDS];
-    struct ss_segment_ack segment_acks[SS_SEGMENT_ACKS];
-    struct ss_print prints[2][SS_RECENT_PRINTS];
+    bool has_names;            /* a ClientHello was decoded */
+    uint8_t encrypted_records; /* encrypted records of the server since its hello, saturating */
+    uint8_t syns_again[2]; /* SYNs and SYN-ACKs of each side that were sent again before anybody answered */
     uint8_t record_count, segment_ack_count, print_next[2];
     uint8_t encap_count;
-    struct ss_encap encap[SS_ENCAP_MAX];
+    uint16_t version, cipher, group; /* that were negotiated */
+    bool hello_retry, resumed, early_data, ech;
+    uint32_t hello_end, server_hello_end, flight_end; /* sequence numbers; valid with the bits above */
+    uint32_t encrypted_end;                           /* of the server's newest encrypted record */
+    int64_t flight_ns, flight_ack_ns;                 /* when flight_end had passed, and was acknowledged */
+    /* ---- */
+    int64_t mark_ns[SS_MARK_COUNT]; /* from base_ns on, or SS_MARK_UNSEEN */
+    int64_t rtt_ns[2];              /* least round trip from the tap to a side and back; 0: unknown */
+    int64_t syn_ns, syn_ack_ns;     /* newest of each, for their retransmissions */
+    int64_t window_closed_ns[2];    /* since when a side's receive window is closed, or SS_MARK_UNSEEN */
+    struct ss_flight_window window;
+    struct ss_tls_direction tls[2];
+    struct ss_stream stream[2];
+    struct ss_sender sender[2];
+    struct ss_print prints[2][SS_RECENT_PRINTS];
+    struct ss_segment_ack segment_acks[SS_SEGMENT_ACKS];
+    struct ss_answer_record records[SS_ANSWER_RECORDS];
+    struct ss_answer_record answer;
+    /* ---- what few packets touch */
+    struct ss_talk talk;
+    int64_t closed_ns;      /* when both sides had closed */
+    int64_t early_ack_ns;   /* of a client's acknowledgement shown before the SYN-ACK, and */
+    int64_t hello_again_ns; /* of a second hello that no HelloRetryRequest had asked for yet */
+    int64_t blind_ns;       /* when the newest of what only the mirror lost was acknowledged */
+    uint32_t early_ack;     /* its number */
+    uint32_t fin_seq[2];    /* number of the FIN of each side that has_fin */
     uint32_t clock_error_ns;
-    int64_t blind_ns; /* when the newest of what only the mirror lost was acknowledged */
     uint32_t duplicates;
     uint32_t conflicts; /* segments that sent other bytes at the same place */
     uint32_t missing_bytes;
     struct ss_lost lost;
-    struct ss_stream stream[2];
-    struct ss_tls_direction tls[2];
-    struct ss_sender sender[2];
-    struct ss_sent_again sent_again[2][SS_SENT_AGAIN];
-    uint8_t sent_again_count[2];
-    int64_t window_closed_ns[2]; /* since when a side's receive window is closed, or SS_MARK_UNSEEN */
-    struct ss_flight_window window;
-    struct ss_talk talk;
-    struct ss_timeline timeline;
-    struct ss_finding_tls hello;
-};
-
-/* Blocks that handshakes borrow. */
-struct ss_handshake_pools {
-    struct ss_pool segments; /* of SS_STREAM_BLOCK_BYTES */
-    struct ss_pool hellos;   /* of SS_TLS_BLOCK_BYTES */
+    struct ss_encap encap[SS_ENCAP_MAX];
 };
 
 enum ss_handshake_step {
@@ -153,12 +183,12 @@ enum ss_handshake_step {
     SS_HANDSHAKE_NOT_TLS, /* the connection carries something else */
 };
 
-void ss_handshake_init(struct ss_handshake *handshake, uint32_t flow, const struct ss_packet *first,
-                       int64_t time_ns);
+/* Takes whatever the block held before. told and pools are borrowed. */
+void ss_handshake_init(struct ss_handshake *handshake, struct ss_handshake_pools *pools, struct ss_told *told,
+                       uint32_t flow, const struct ss_packet *first, int64_t time_ns);
 
-enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
-                                         const struct ss_packet *packet, enum ss_side side, int64_t time_ns,
-                                         uint32_t clock_error_ns);
+enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, const struct ss_packet *packet,
+                                         enum ss_side side, int64_t time_ns, uint32_t clock_error_ns);
 
 /* Marks, judgement, outcome, what the hellos said. An open handshake counts as unfinished at
  * until_ns (UTC); it may be fed and concluded again afterwards. Addresses, tap, clock and verdict
@@ -168,8 +198,7 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
 
 static inline bool ss_handshake_is_tls(const struct ss_handshake *handshake)
 {
-    return handshake->timeline.mark_ns[SS_MARK_CLIENT_HELLO_FIRST] != SS_MARK_UNSEEN ||
-           handshake->has_server_hello;
+    return handshake->mark_ns[SS_MARK_CLIENT_HELLO_FIRST] != SS_MARK_UNSEEN || handshake->has_server_hello;
 }
 
 /* A RST that resets nothing: far from what its side has sent (RFC 9293 section 3.5.3, RFC 5961). A client
@@ -180,4 +209,18 @@ bool ss_handshake_is_stray_reset(const struct ss_handshake *handshake, const str
 /* It has ended, and what was under way then has had its time. */
 bool ss_handshake_is_over(const struct ss_handshake *handshake, int64_t now_ns);
 
-void ss_handshake_release(struct ss_handshake *handshake, struct ss_handshake_pools *pools);
+void ss_handshake_release(struct ss_handshake *handshake);
+
+/* NULL: there has been none. */
+static inline const struct ss_trouble *ss_handshake_trouble(const struct ss_handshake *handshake)
+{
+    return handshake->trouble == SS_POOL_NONE ? NULL
+                                              : ss_pool_at(&handshake->pools->troubles, handshake->trouble);
+}
+
+/* Where trouble is noted; NULL: there is no room for it, which the pool counts. */
+struct ss_trouble *ss_handshake_new_trouble(struct ss_handshake *handshake);
+
+/* Evidence of who held the handshake up; see ss_timeline_add_wait. */
+void ss_handshake_add_wait(struct ss_handshake *handshake, enum ss_evidence evidence, int64_t from_ns,
+                           int64_t to_ns);

@@ -58,7 +58,7 @@ static uint16_t retransmits_of(const struct ss_handshake *handshake, enum ss_sid
 
 /* How long a phase was by the clock of its sender, where one side made both its marks. */
 static void measure_by_sender(const struct ss_handshake *handshake, const struct ss_timeline *timeline,
-                              struct ss_finding *finding)
+                              const int64_t tick_ns[2], struct ss_finding *finding)
 {
     static const struct {
         enum ss_phase phase;
@@ -72,10 +72,7 @@ static void measure_by_sender(const struct ss_handshake *handshake, const struct
         {SS_PHASE_CLIENT_FINISH, SS_MARK_FLIGHT_ACK, SS_MARK_CLIENT_FINISHED, SS_CLIENT},
     };
     const int64_t *marks = timeline->mark_ns;
-    int64_t tick_ns[2];
 
-    for (unsigned side = 0; side < 2; side++)
-        tick_ns[side] = ss_sender_clock_tick(&handshake->sender[side].clock);
     for (unsigned i = 0; i < sizeof(PHASES) / sizeof(PHASES[0]); i++) {
         enum ss_side side = PHASES[i].side;
         int64_t sent_ns;
@@ -89,8 +86,8 @@ static void measure_by_sender(const struct ss_handshake *handshake, const struct
 
 static void put_evidence(const struct ss_timeline *timeline, struct ss_finding *finding)
 {
-    finding->wait_count = timeline->wait_count;
-    memcpy(finding->waits, timeline->waits, sizeof(finding->waits));
+    finding->wait_count = timeline->waits.count;
+    memcpy(finding->waits, timeline->waits.at, timeline->waits.count * sizeof(finding->waits[0]));
     for (unsigned i = 1; i < finding->wait_count; i++) { /* few, and nearly in order */
         struct ss_timeline_wait wait = finding->waits[i];
         unsigned at = i;
@@ -100,29 +97,77 @@ static void put_evidence(const struct ss_timeline *timeline, struct ss_finding *
     }
 }
 
+/* As far as it is known while packets come. */
+static void begin_timeline(const struct ss_handshake *handshake, struct ss_timeline *timeline)
+{
+    const struct ss_trouble *trouble = ss_handshake_trouble(handshake);
+
+    ss_timeline_init(timeline);
+    memcpy(timeline->mark_ns, handshake->mark_ns, sizeof(timeline->mark_ns));
+    timeline->client_rtt_ns = handshake->rtt_ns[SS_CLIENT];
+    timeline->server_rtt_ns = handshake->rtt_ns[SS_SERVER];
+    if (trouble != NULL)
+        timeline->waits = trouble->waits;
+    if (timeline->mark_ns[SS_MARK_SYN] != SS_MARK_UNSEEN &&
+        timeline->mark_ns[SS_MARK_SYN_ACK] == SS_MARK_UNSEEN)
+        timeline->mark_ns[SS_MARK_ACK] = handshake->early_ack_ns;
+}
+
+static void put_tls(const struct ss_handshake *handshake, struct ss_finding_tls *tls)
+{
+    const struct ss_told *told = handshake->told;
+
+    tls->version = handshake->version;
+    tls->cipher = handshake->cipher;
+    tls->group = handshake->group;
+    tls->hello_seen = handshake->has_names;
+    tls->server_hello_seen = handshake->has_server_hello;
+    tls->hello_retry = handshake->hello_retry;
+    tls->resumed = handshake->resumed;
+    tls->early_data = handshake->early_data;
+    tls->ech = handshake->ech;
+    if (!handshake->has_names)
+        return;
+    memcpy(tls->sni, told->sni, sizeof(tls->sni));
+    memcpy(tls->alpn, told->alpn, sizeof(tls->alpn));
+    tls->has_ja4 = told->has_ja4;
+    tls->is_ja4_left_out = told->is_ja4_left_out;
+    if (told->has_ja4)
+        tls->ja4 = told->ja4;
+}
+
+static void put_proxied(const struct ss_handshake *handshake, struct ss_finding *finding)
+{
+    finding->has_proxied = handshake->talk.has_proxied;
+    if (!finding->has_proxied)
+        return;
+    finding->proxied_client = handshake->told->proxied_client;
+    finding->proxied_server = handshake->told->proxied_server;
+}
+
 void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap, int64_t until_ns,
                            struct ss_finding *ret_finding)
 {
-    struct ss_timeline timeline = handshake->timeline;
+    struct ss_timeline timeline;
     struct ss_finding *finding = ret_finding;
     uint32_t missing = missing_of(handshake, SS_CLIENT) + missing_of(handshake, SS_SERVER);
     bool is_open = handshake->outcome == SS_OUTCOME_COUNT;
     bool was_left = is_open || handshake->outcome == SS_OUTCOME_UNFINISHED;
+    const int64_t tick_ns[2] = {ss_sender_clock_tick(&handshake->sender[SS_CLIENT].clock),
+                                ss_sender_clock_tick(&handshake->sender[SS_SERVER].clock)};
 
     memset(finding, 0, sizeof(*finding));
     for (unsigned i = 0; i < SS_PHASE_COUNT; i++)
         finding->sent_ns[i] = SS_MARK_UNSEEN;
     finding->lost = handshake->lost;
-    if (timeline.mark_ns[SS_MARK_SYN] != SS_MARK_UNSEEN &&
-        timeline.mark_ns[SS_MARK_SYN_ACK] == SS_MARK_UNSEEN)
-        timeline.mark_ns[SS_MARK_ACK] = handshake->early_ack_ns;
+    begin_timeline(handshake, &timeline);
     place_flight(handshake, &timeline);
-    ss_loss_conclude(handshake, tap, &timeline, &finding->lost);
+    ss_loss_conclude(handshake, tap, tick_ns, &timeline, &finding->lost);
     if (handshake->outcome != SS_OUTCOME_COMPLETE && !handshake->is_given_up && missing == 0)
         timeline.open_until_ns = was_left ? until_ns - handshake->base_ns : handshake->ended_ns;
     ss_timeline_judge(&timeline, tap, &finding->judged);
     put_evidence(&timeline, finding);
-    measure_by_sender(handshake, &timeline, finding);
+    measure_by_sender(handshake, &timeline, tick_ns, finding);
 
     finding->start_ns = handshake->base_ns;
     finding->encap_count = handshake->encap_count;
@@ -139,10 +184,8 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
     finding->tap_missing_bytes = handshake->missing_bytes + missing;
     finding->mirror_duplicates = handshake->duplicates;
     finding->conflicts = handshake->conflicts;
-    finding->has_proxied = handshake->talk.has_proxied;
-    finding->proxied_client = handshake->talk.proxied_client;
-    finding->proxied_server = handshake->talk.proxied_server;
+    put_proxied(handshake, finding);
     finding->still_open = is_open;
     finding->is_tls = ss_handshake_is_tls(handshake);
-    finding->tls = handshake->hello;
+    put_tls(handshake, &finding->tls);
 }

@@ -33,11 +33,6 @@ int64_t ss_loss_round_trip(const struct ss_timeline *timeline)
 
 /* ---- sent again */
 
-static int64_t round_trip_to_peer(const struct ss_timeline *timeline, enum ss_side side)
-{
-    return side == SS_CLIENT ? timeline->server_rtt_ns : timeline->client_rtt_ns;
-}
-
 /* As soon after a segment as its answer comes. */
 static bool is_answer(int64_t ns, int64_t rtt_ns)
 {
@@ -46,41 +41,44 @@ static bool is_answer(int64_t ns, int64_t rtt_ns)
 
 /* The copy before had arrived, and only the acknowledgement was late. Where both are reported to have come,
  * but the acknowledgement came as the answer to the second, the first one's acknowledgement was lost. */
-static bool is_spurious(const struct ss_timeline *timeline, enum ss_side side,
+static bool is_spurious(const struct ss_handshake *handshake, enum ss_side side,
                         const struct ss_sent_again *again)
 {
     int64_t after_ns = again->acked_ns - again->at_ns;
 
     if (again->acked_ns == 0)
         return false;
-    return again->is_echo || (again->is_reported && !is_answer(after_ns, round_trip_to_peer(timeline, side)));
+    return again->is_echo || (again->is_reported && !is_answer(after_ns, handshake->rtt_ns[!side]));
 }
 
-static void settle(struct ss_timeline *timeline, struct ss_lost *lost, enum ss_side side,
-                   const struct ss_sent_again *again)
+static void settle(const struct ss_handshake *handshake, enum ss_side side, const struct ss_sent_again *again,
+                   struct ss_waits *waits, struct ss_lost *lost)
 {
-    if (is_spurious(timeline, side, again)) {
+    if (is_spurious(handshake, side, again)) {
         ss_timeline_add_wait(
-            timeline, side == SS_CLIENT ? SS_EVIDENCE_SPURIOUS_TO_SERVER : SS_EVIDENCE_SPURIOUS_TO_CLIENT,
+            waits, side == SS_CLIENT ? SS_EVIDENCE_SPURIOUS_TO_SERVER : SS_EVIDENCE_SPURIOUS_TO_CLIENT,
             again->since_ns, again->acked_ns);
         return;
     }
-    ss_timeline_add_wait(timeline, SS_EVIDENCE_RETRANSMITTED, again->since_ns, again->at_ns);
+    ss_timeline_add_wait(waits, SS_EVIDENCE_RETRANSMITTED, again->since_ns, again->at_ns);
     add(lost_beyond_tap(lost, side), 1);
 }
 
 void ss_loss_sent_again(struct ss_handshake *handshake, enum ss_side side, const struct ss_packet *packet,
                         uint32_t seq_end, int64_t since_ns, int64_t t)
 {
-    struct ss_sent_again *again = handshake->sent_again[side];
-    unsigned count = handshake->sent_again_count[side];
+    struct ss_trouble *trouble = ss_handshake_new_trouble(handshake);
 
+    if (trouble == NULL)
+        return;
+    struct ss_sent_again *again = trouble->sent_again[side];
+    unsigned count = trouble->sent_again_count[side];
     for (unsigned i = 0; i < count; i++) {
         if (again[i].seq_end == seq_end && again[i].at_ns > since_ns)
             since_ns = again[i].at_ns;
     }
     if (count == SS_SENT_AGAIN) {
-        settle(&handshake->timeline, &handshake->lost, side, &again[0]);
+        settle(handshake, side, &again[0], &trouble->waits, &handshake->lost);
         memmove(again, again + 1, (SS_SENT_AGAIN - 1) * sizeof(*again));
         count--;
     }
@@ -89,7 +87,7 @@ void ss_loss_sent_again(struct ss_handshake *handshake, enum ss_side side, const
                                           .seq_end = seq_end,
                                           .ts_value = packet->ts_value,
                                           .has_timestamps = packet->has_timestamps};
-    handshake->sent_again_count[side] = (uint8_t)(count + 1);
+    trouble->sent_again_count[side] = (uint8_t)(count + 1);
 }
 
 void ss_loss_acknowledged(struct ss_handshake *handshake, enum ss_side side, const struct ss_packet *packet,
@@ -97,8 +95,11 @@ void ss_loss_acknowledged(struct ss_handshake *handshake, enum ss_side side, con
 {
     bool is_syn = packet->flags & SS_TCP_SYN;
 
-    for (unsigned i = 0; i < handshake->sent_again_count[side]; i++) {
-        struct ss_sent_again *again = &handshake->sent_again[side][i];
+    if (handshake->trouble == SS_POOL_NONE)
+        return;
+    struct ss_trouble *trouble = ss_pool_at(&handshake->pools->troubles, handshake->trouble);
+    for (unsigned i = 0; i < trouble->sent_again_count[side]; i++) {
+        struct ss_sent_again *again = &trouble->sent_again[side][i];
         if (again->acked_ns != 0 || !ss_seq_reached(packet->ack, again->seq_end))
             continue;
         bool is_older = again->has_timestamps && packet->has_timestamps &&
@@ -146,8 +147,20 @@ void ss_loss_take_fate(struct ss_handshake *handshake, enum ss_side side, const 
     }
     if (t - since_ns <= SS_DUPLICATE_MAX_NS || is_only_late(&sender->clock, packet, since_ns))
         return;
-    ss_timeline_add_wait(&handshake->timeline, evidence, since_ns, t);
+    ss_handshake_add_wait(handshake, evidence, since_ns, t);
     add(lost_before_tap(&handshake->lost, side), 1);
+}
+
+void ss_loss_take_packet(struct ss_handshake *handshake, enum ss_side side, const struct ss_packet *packet,
+                         bool is_again, int64_t t)
+{
+    struct ss_sender_gap gap;
+
+    if (!ss_sender_next(&handshake->sender[side], packet, t, is_again, &gap))
+        return;
+    struct ss_trouble *trouble = ss_handshake_new_trouble(handshake);
+    if (trouble != NULL && trouble->gap_count[side] < SS_SENDER_GAPS)
+        trouble->gaps[side][trouble->gap_count[side]++] = gap;
 }
 
 /* ---- windows */
@@ -163,10 +176,10 @@ static void take_receive_window(struct ss_handshake *handshake, enum ss_side sid
         return;
     }
     if (*closed_ns != SS_MARK_UNSEEN)
-        ss_timeline_add_wait(&handshake->timeline,
-                             side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED
-                                               : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
-                             *closed_ns, t);
+        ss_handshake_add_wait(handshake,
+                              side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED
+                                                : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
+                              *closed_ns, t);
     *closed_ns = SS_MARK_UNSEEN;
 }
 
@@ -188,8 +201,8 @@ static void take_server_data(struct ss_handshake *handshake, int64_t t)
     struct ss_flight_window *window = &handshake->window;
 
     if (window->in_flight >= INITIAL_WINDOW && window->released_ns > window->sent_ns &&
-        is_answer(t - window->released_ns, handshake->timeline.server_rtt_ns))
-        ss_timeline_add_wait(&handshake->timeline, SS_EVIDENCE_CONGESTION_WINDOW, window->sent_ns, t);
+        is_answer(t - window->released_ns, handshake->rtt_ns[SS_SERVER]))
+        ss_handshake_add_wait(handshake, SS_EVIDENCE_CONGESTION_WINDOW, window->sent_ns, t);
     window->sent_ns = t;
     window->in_flight = 0;
 }
@@ -216,16 +229,19 @@ static bool is_beside(enum ss_tap tap, enum ss_side side)
     return tap == (side == SS_CLIENT ? SS_TAP_CLIENT : SS_TAP_SERVER);
 }
 
-static void add_missing_numbers(const struct ss_sender *sender, enum ss_side side,
-                                struct ss_timeline *timeline, struct ss_lost *lost)
+static void add_missing_numbers(const struct ss_handshake *handshake, const struct ss_trouble *trouble,
+                                enum ss_side side, struct ss_timeline *timeline, struct ss_lost *lost)
 {
-    for (unsigned i = 0; i < sender->gap_count; i++) {
-        const struct ss_sender_gap *gap = &sender->gaps[i];
+    const struct ss_sender *sender = &handshake->sender[side];
+
+    for (unsigned i = 0; i < trouble->gap_count[side]; i++) {
+        const struct ss_sender_gap *gap = &trouble->gaps[side][i];
         bool is_label = gap->missing == 0;
         if (!ss_sender_lost(sender, gap, ss_loss_round_trip(timeline)))
             continue;
-        ss_timeline_add_wait(timeline, is_label ? SS_EVIDENCE_LABEL_CHANGED : SS_EVIDENCE_NUMBER_MISSING,
-                             gap->since_ns, gap->until_ns);
+        ss_timeline_add_wait(&timeline->waits,
+                             is_label ? SS_EVIDENCE_LABEL_CHANGED : SS_EVIDENCE_NUMBER_MISSING, gap->since_ns,
+                             gap->until_ns);
         add(lost_before_tap(lost, side), is_label ? 1 : gap->missing);
     }
 }
@@ -242,14 +258,14 @@ static void add_syn_timeout(const struct ss_handshake *handshake, struct ss_time
     for (unsigned i = 0; i < 3; i++) {
         int64_t late_ns = syn_ack_ns - syn_ns - TIMEOUTS_NS[i];
         if (late_ns >= -10 * MS && late_ns <= TIMEOUTS_NS[i] / 16 + timeline->client_rtt_ns)
-            ss_timeline_add_wait(timeline, SS_EVIDENCE_SYN_TIMEOUT, syn_ns, syn_ack_ns);
+            ss_timeline_add_wait(&timeline->waits, SS_EVIDENCE_SYN_TIMEOUT, syn_ns, syn_ack_ns);
     }
 }
 
 static bool is_explained(const struct ss_timeline *timeline, int64_t until_ns)
 {
-    for (unsigned i = 0; i < timeline->wait_count; i++) {
-        if (timeline->waits[i].to_ns == until_ns)
+    for (unsigned i = 0; i < timeline->waits.count; i++) {
+        if (timeline->waits.at[i].to_ns == until_ns)
             return true;
     }
     return false;
@@ -278,12 +294,13 @@ static void add_timeout_length(const struct ss_handshake *handshake, enum ss_tap
         if (from_ns != SS_MARK_UNSEEN && to_ns != SS_MARK_UNSEEN && !is_beside(tap, side) &&
             !ss_sender_counts(&handshake->sender[side]) && !is_explained(timeline, to_ns) &&
             ss_sender_is_timeout(to_ns - from_ns, ss_loss_round_trip(timeline)))
-            ss_timeline_add_wait(timeline, SS_EVIDENCE_TIMEOUT_LENGTH, from_ns, to_ns);
+            ss_timeline_add_wait(&timeline->waits, SS_EVIDENCE_TIMEOUT_LENGTH, from_ns, to_ns);
     }
 }
 
 /* Of the segments that made a mark: others hold nothing up. */
-static void add_late(const struct ss_handshake *handshake, enum ss_side side, struct ss_timeline *timeline)
+static void add_late(const struct ss_handshake *handshake, enum ss_side side, int64_t tick_ns,
+                     struct ss_timeline *timeline)
 {
     static const struct {
         enum ss_mark mark;
@@ -302,17 +319,19 @@ static void add_late(const struct ss_handshake *handshake, enum ss_side side, st
         {SS_MARK_SERVER_FINISHED, SS_SERVER},
     };
     const struct ss_sender_clock *clock = &handshake->sender[side].clock;
-    int64_t tick_ns = ss_sender_clock_tick(clock);
 
-    for (unsigned i = 0; tick_ns > 0 && i < sizeof(SENT) / sizeof(SENT[0]); i++) {
+    if (tick_ns == 0 || ss_sender_clock_spread(clock, tick_ns) < LATE_LEAST_NS)
+        return;
+    for (unsigned i = 0; i < sizeof(SENT) / sizeof(SENT[0]); i++) {
         int64_t at_ns = timeline->mark_ns[SENT[i].mark];
         if (SENT[i].side != side || at_ns == SS_MARK_UNSEEN)
             continue;
         int64_t late_ns = ss_sender_clock_late(clock, tick_ns, at_ns);
         if (late_ns >= LATE_LEAST_NS && late_ns > 2 * tick_ns && late_ns > handshake->clock_error_ns)
-            ss_timeline_add_wait(
-                timeline, side == SS_CLIENT ? SS_EVIDENCE_LATE_FROM_CLIENT : SS_EVIDENCE_LATE_FROM_SERVER,
-                at_ns - late_ns, at_ns);
+            ss_timeline_add_wait(&timeline->waits,
+                                 side == SS_CLIENT ? SS_EVIDENCE_LATE_FROM_CLIENT
+                                                   : SS_EVIDENCE_LATE_FROM_SERVER,
+                                 at_ns - late_ns, at_ns);
     }
 }
 
@@ -320,22 +339,24 @@ static void close_window(const struct ss_handshake *handshake, enum ss_side side
                          struct ss_timeline *timeline)
 {
     if (handshake->window_closed_ns[side] != SS_MARK_UNSEEN)
-        ss_timeline_add_wait(
-            timeline, side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
-            handshake->window_closed_ns[side], handshake->last_ns);
+        ss_timeline_add_wait(&timeline->waits,
+                             side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED
+                                               : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
+                             handshake->window_closed_ns[side], handshake->last_ns);
 }
 
-void ss_loss_conclude(const struct ss_handshake *handshake, enum ss_tap tap, struct ss_timeline *timeline,
-                      struct ss_lost *lost)
+void ss_loss_conclude(const struct ss_handshake *handshake, enum ss_tap tap, const int64_t tick_ns[2],
+                      struct ss_timeline *timeline, struct ss_lost *lost)
 {
+    const struct ss_trouble *trouble = ss_handshake_trouble(handshake);
+
     for (unsigned side = 0; side < 2; side++) {
-        for (unsigned i = 0; i < handshake->sent_again_count[side]; i++)
-            settle(timeline, lost, side, &handshake->sent_again[side][i]);
-        if (!is_beside(tap, side))
-            add_missing_numbers(&handshake->sender[side], side, timeline, lost);
+        for (unsigned i = 0; trouble != NULL && i < trouble->sent_again_count[side]; i++)
+            settle(handshake, side, &trouble->sent_again[side][i], &timeline->waits, lost);
+        if (trouble != NULL && !is_beside(tap, side))
+            add_missing_numbers(handshake, trouble, side, timeline, lost);
         close_window(handshake, side, timeline);
-        if (handshake->last_ns >= LATE_LEAST_NS)
-            add_late(handshake, side, timeline);
+        add_late(handshake, side, tick_ns[side], timeline);
     }
     if (!is_beside(tap, SS_SERVER))
         add_syn_timeout(handshake, timeline);

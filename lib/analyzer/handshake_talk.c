@@ -26,7 +26,7 @@ static void note_talk(struct ss_handshake *handshake, int64_t t)
     if (talk->last_ns == SS_MARK_UNSEEN || t > talk->last_ns)
         talk->last_ns = t;
     if (talk->state == SS_TALK_OVER)
-        handshake->timeline.mark_ns[SS_MARK_TALK] = talk->last_ns;
+        handshake->mark_ns[SS_MARK_TALK] = talk->last_ns;
 }
 
 /* TLS begins at this byte of the client; of the server's, at what the client had heard of it by then. */
@@ -36,7 +36,7 @@ static void begin_tls(struct ss_handshake *handshake, uint32_t client_seq)
     uint32_t heard;
 
     handshake->talk.state = SS_TALK_OVER;
-    handshake->timeline.mark_ns[SS_MARK_TALK] = handshake->talk.last_ns;
+    handshake->mark_ns[SS_MARK_TALK] = handshake->talk.last_ns;
     handshake->talk.skipped[SS_CLIENT] = client_seq - handshake->stream[SS_CLIENT].first;
     if (server->started && ss_answer_ack_of(handshake, client_seq, &heard) &&
         ss_seq_reached(heard, server->first))
@@ -65,14 +65,15 @@ static bool open_talk(struct ss_handshake *handshake, struct ss_span bytes, enum
 static bool take_proxied(struct ss_handshake *handshake, struct ss_chunk *chunk)
 {
     struct ss_talk *talk = &handshake->talk;
-    size_t room = sizeof(talk->proxied) - talk->proxied_bytes, left = ss_span_left(&chunk->bytes);
+    struct ss_told *told = handshake->told;
+    size_t room = sizeof(told->proxied) - talk->proxied_bytes, left = ss_span_left(&chunk->bytes);
     size_t taken = left < room ? left : room;
     struct ss_proxied header;
 
-    memcpy(talk->proxied + talk->proxied_bytes, chunk->bytes.at, taken);
+    memcpy(told->proxied + talk->proxied_bytes, chunk->bytes.at, taken);
     size_t known = talk->proxied_bytes + taken;
-    enum ss_proxied_result result = ss_proxied_decode(ss_span_of(talk->proxied, known), &header);
-    if (result == SS_PROXIED_MORE && known < sizeof(talk->proxied)) {
+    enum ss_proxied_result result = ss_proxied_decode(ss_span_of(told->proxied, known), &header);
+    if (result == SS_PROXIED_MORE && known < sizeof(told->proxied)) {
         talk->proxied_bytes = (uint8_t)known;
         return true;
     }
@@ -80,8 +81,8 @@ static bool take_proxied(struct ss_handshake *handshake, struct ss_chunk *chunk)
     if (result != SS_PROXIED_DONE)
         return false;
     talk->has_proxied = header.has_addresses;
-    talk->proxied_client = header.client;
-    talk->proxied_server = header.server;
+    told->proxied_client = header.client;
+    told->proxied_server = header.server;
     talk->header_bytes = header.bytes; /* version 2's extensions may end in a later segment */
     return false;
 }

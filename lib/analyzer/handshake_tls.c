@@ -21,29 +21,31 @@ void ss_handshake_take_hello_ack(struct ss_handshake *handshake)
 }
 
 /* What the first ClientHello says. */
-static void read_client_hello(struct ss_finding_tls *tls, const struct ss_tls_event *event)
+static void read_client_hello(struct ss_handshake *handshake, const struct ss_tls_event *event)
 {
+    struct ss_told *told = handshake->told;
     struct ss_client_hello hello;
 
+    told->has_ja4 = told->is_ja4_left_out = false;
     if (event->sslv2) {
         ss_client_hello_decode_v2(event->message, &hello);
     } else {
         ss_client_hello_decode(event->message, &hello);
-        enum ss_ja4_result result = ss_ja4_read(event->message, &tls->ja4);
-        tls->has_ja4 = result == SS_JA4_READ;
-        tls->is_ja4_left_out = result == SS_JA4_TOO_LONG;
+        enum ss_ja4_result result = ss_ja4_read(event->message, &told->ja4);
+        told->has_ja4 = result == SS_JA4_READ;
+        told->is_ja4_left_out = result == SS_JA4_TOO_LONG;
     }
-    tls->hello_seen = true;
-    tls->early_data = hello.early_data;
-    tls->ech = hello.encrypted_client_hello;
-    memcpy(tls->sni, hello.sni, sizeof(hello.sni));
-    memcpy(tls->alpn, hello.alpn, sizeof(hello.alpn));
+    handshake->has_names = true;
+    handshake->early_data = hello.early_data;
+    handshake->ech = hello.encrypted_client_hello;
+    memcpy(told->sni, hello.sni, sizeof(hello.sni));
+    memcpy(told->alpn, hello.alpn, sizeof(hello.alpn));
 }
 
 static void take_client_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
 {
     if (ss_handshake_is_marked(handshake, SS_MARK_CLIENT_HELLO)) {
-        if (handshake->hello.hello_retry)
+        if (handshake->hello_retry)
             ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, t);
         else if (handshake->hello_again_ns == SS_MARK_UNSEEN)
             handshake->hello_again_ns = t;
@@ -54,7 +56,7 @@ static void take_client_hello(struct ss_handshake *handshake, const struct ss_tl
     handshake->has_hello = true;
     ss_handshake_take_hello_ack(handshake);
     if (event->message.at != NULL)
-        read_client_hello(&handshake->hello, event);
+        read_client_hello(handshake, event);
 }
 
 static void take_server_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
@@ -66,7 +68,7 @@ static void take_server_hello(struct ss_handshake *handshake, const struct ss_tl
     ss_server_hello_decode(event->message, &hello);
     if (hello.hello_retry) {
         ss_handshake_mark(handshake, SS_MARK_HELLO_RETRY, t);
-        handshake->hello.hello_retry = true;
+        handshake->hello_retry = true;
         ss_tls_unprotect(&handshake->tls[SS_CLIENT]);
         if (handshake->hello_again_ns != SS_MARK_UNSEEN) /* the mirror showed the answer first */
             ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, handshake->hello_again_ns);
@@ -75,11 +77,10 @@ static void take_server_hello(struct ss_handshake *handshake, const struct ss_tl
     ss_handshake_mark(handshake, SS_MARK_SERVER_HELLO, t);
     handshake->server_hello_end = seq_of(handshake, SS_SERVER, event->end);
     handshake->has_server_hello = true;
-    handshake->hello.server_hello_seen = true;
-    handshake->hello.version = hello.version;
-    handshake->hello.cipher = hello.cipher;
-    handshake->hello.group = hello.group;
-    handshake->hello.resumed = hello.pre_shared_key;
+    handshake->version = hello.version;
+    handshake->cipher = hello.cipher;
+    handshake->group = hello.group;
+    handshake->resumed = hello.pre_shared_key;
 }
 
 /* A TLS 1.2 handshake that is no resumption: any of the messages that one leaves out. */
@@ -105,15 +106,15 @@ static void take_server_event(struct ss_handshake *handshake, const struct ss_tl
     case SS_TLS_CCS:
         if (!ss_handshake_is_tls12(handshake))
             break;
-        if (is_full(handshake) && !handshake->resumed12) {
+        if (is_full(handshake) && !handshake->is_resumed12) {
             ss_handshake_mark(handshake, SS_MARK_SERVER_FINISHED, t);
         } else {
-            handshake->resumed12 = true;
-            handshake->hello.resumed = true;
+            handshake->is_resumed12 = true;
+            handshake->resumed = true;
         }
         break;
     case SS_TLS_PROTECTED:
-        if (ss_handshake_is_tls12(handshake) && handshake->resumed12 && event->type == SS_TLS_HANDSHAKE)
+        if (ss_handshake_is_tls12(handshake) && handshake->is_resumed12 && event->type == SS_TLS_HANDSHAKE)
             ss_answer_end_flight(handshake, end_seq);
         else if (event->type == SS_TLS_APPLICATION_DATA)
             ss_answer_note_server_record(handshake, event->record_bytes, end_seq);
@@ -174,11 +175,11 @@ static bool is_no_hello(const struct ss_handshake *handshake, enum ss_side side,
            (event->kind == SS_TLS_MESSAGE && event->type != SS_TLS_CLIENT_HELLO);
 }
 
-bool ss_handshake_take_bytes(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
-                             enum ss_side side, struct ss_span bytes, int64_t t)
+bool ss_handshake_take_bytes(struct ss_handshake *handshake, enum ss_side side, struct ss_span bytes,
+                             int64_t t)
 {
     for (;;) {
-        struct ss_tls_event event = ss_tls_next(&handshake->tls[side], &pools->hellos, &bytes);
+        struct ss_tls_event event = ss_tls_next(&handshake->tls[side], &handshake->pools->hellos, &bytes);
         if (event.kind == SS_TLS_NOT_TLS)
             return ss_handshake_is_tls(handshake);
         if (is_no_hello(handshake, side, &event))

@@ -8,8 +8,8 @@
 #define SS_TLS13 0x0304
 
 /* The next bytes of a side in order, which the tap had at t. False: this connection is not TLS. */
-bool ss_handshake_take_bytes(struct ss_handshake *handshake, struct ss_handshake_pools *pools,
-                             enum ss_side side, struct ss_span bytes, int64_t t);
+bool ss_handshake_take_bytes(struct ss_handshake *handshake, enum ss_side side, struct ss_span bytes,
+                             int64_t t);
 
 /* The hello may have been acknowledged: after each acknowledgement of the server. */
 void ss_handshake_take_hello_ack(struct ss_handshake *handshake);
@@ -17,18 +17,18 @@ void ss_handshake_take_hello_ack(struct ss_handshake *handshake);
 /* A mark is the first time that its moment was seen. */
 static inline void ss_handshake_mark(struct ss_handshake *handshake, enum ss_mark name, int64_t at_ns)
 {
-    if (handshake->timeline.mark_ns[name] == SS_MARK_UNSEEN)
-        handshake->timeline.mark_ns[name] = at_ns;
+    if (handshake->mark_ns[name] == SS_MARK_UNSEEN)
+        handshake->mark_ns[name] = at_ns;
 }
 
 static inline bool ss_handshake_is_marked(const struct ss_handshake *handshake, enum ss_mark name)
 {
-    return handshake->timeline.mark_ns[name] != SS_MARK_UNSEEN;
+    return handshake->mark_ns[name] != SS_MARK_UNSEEN;
 }
 
 static inline bool ss_handshake_is_tls12(const struct ss_handshake *handshake)
 {
-    return handshake->has_server_hello ? handshake->hello.version < SS_TLS13 : handshake->has_key_exchange;
+    return handshake->has_server_hello ? handshake->version < SS_TLS13 : handshake->has_key_exchange;
 }
 
 /* The first reason to end counts; packets that were under way then still make their marks. */

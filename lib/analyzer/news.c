@@ -149,7 +149,7 @@ void ss_news_mirror(struct ss_analyzer *analyzer, int64_t time_ns, uint32_t seen
 /* Not even a connection: a scan or a flood is not worth a note. */
 static bool is_noise(const struct ss_handshake *handshake)
 {
-    return !ss_handshake_is_tls(handshake) && handshake->timeline.mark_ns[SS_MARK_ACK] == SS_MARK_UNSEEN;
+    return !ss_handshake_is_tls(handshake) && handshake->mark_ns[SS_MARK_ACK] == SS_MARK_UNSEEN;
 }
 
 void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *handshake, int64_t until_ns)

@@ -43,55 +43,61 @@ static bool is_roughly_timeouts(int64_t silence_ns, int64_t rtt_ns, unsigned mis
     return false;
 }
 
-static void note_gap(struct ss_sender *sender, uint16_t missing, int64_t t)
-{
-    if (sender->gap_count < SS_SENDER_GAPS)
-        sender->gaps[sender->gap_count++] =
-            (struct ss_sender_gap){.since_ns = sender->last_ns, .until_ns = t, .missing = missing};
-}
-
 /* Many stacks send 0 in all packets, or in some. */
 static bool is_number(const struct ss_sender *sender, uint16_t ip_id)
 {
     return ip_id != 0 || (sender->has_id && (uint16_t)(0u - sender->ip_id) <= MISSING_MAX);
 }
 
-static void count(struct ss_sender *sender, const struct ss_packet *packet, int64_t t)
+/* Data after a silence that may have been a timeout. */
+static bool ends_silence(const struct ss_sender *sender, const struct ss_packet *packet, int64_t t)
+{
+    return packet->payload_bytes > 0 && t - sender->last_ns >= GAP_LEAST_NS;
+}
+
+/* Returns how many numbers are missing before it. */
+static uint16_t count(struct ss_sender *sender, const struct ss_packet *packet)
 {
     bool is_first = !sender->has_id;
     uint16_t missing = (uint16_t)(packet->ip_id - sender->ip_id - 1u);
 
     if (!is_number(sender, packet->ip_id) ||
         (!is_first && (uint16_t)(sender->ip_id - packet->ip_id) <= BACK_MAX))
-        return;
+        return 0;
     sender->ip_id = packet->ip_id;
     sender->has_id = true;
     if (is_first)
-        return;
+        return 0;
     if (missing == 0)
         sender->followed = sender->followed < UINT8_MAX ? (uint8_t)(sender->followed + 1) : UINT8_MAX;
     else if (missing > MISSING_MAX)
         sender->is_random = true;
-    else if (packet->payload_bytes > 0 && t - sender->last_ns >= GAP_LEAST_NS)
-        note_gap(sender, missing, t);
+    return missing > MISSING_MAX ? 0 : missing;
 }
 
-static void take_label(struct ss_sender *sender, const struct ss_packet *packet, int64_t t)
+/* Returns whether it is another than before. */
+static bool take_label(struct ss_sender *sender, uint32_t flow_label)
 {
-    if (sender->flow_label != 0 && packet->flow_label != sender->flow_label && packet->payload_bytes > 0 &&
-        t - sender->last_ns >= GAP_LEAST_NS)
-        note_gap(sender, 0, t);
-    sender->flow_label = packet->flow_label;
+    bool is_other = sender->flow_label != 0 && flow_label != sender->flow_label;
+
+    sender->flow_label = flow_label;
+    return is_other;
 }
 
-void ss_sender_next(struct ss_sender *sender, const struct ss_packet *packet, int64_t t, bool is_again)
+bool ss_sender_next(struct ss_sender *sender, const struct ss_packet *packet, int64_t t, bool is_again,
+                    struct ss_sender_gap *ret_gap)
 {
-    count(sender, packet, t);
-    take_label(sender, packet, t);
-    sender->last_ns = t;
+    uint16_t missing = count(sender, packet);
+    bool is_other = take_label(sender, packet->flow_label);
+    bool is_gap = (missing > 0 || is_other) && ends_silence(sender, packet, t);
     bool is_syn_ack = (packet->flags & (SS_TCP_SYN | SS_TCP_ACK)) == (SS_TCP_SYN | SS_TCP_ACK);
+
+    if (is_gap)
+        *ret_gap = (struct ss_sender_gap){.since_ns = sender->last_ns, .until_ns = t, .missing = missing};
+    sender->last_ns = t;
     if (packet->has_timestamps && !is_again && !is_syn_ack) /* a SYN cookie hides in that (Linux) */
         ss_sender_clock_note(&sender->clock, packet->ts_value, t);
+    return is_gap;
 }
 
 void ss_sender_told(struct ss_sender *sender, uint32_t seq, uint32_t edge, int64_t t)

@@ -22,8 +22,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SS_SENDER_GAPS 3 /* silences with missing numbers that are remembered */
-
 /* A silence after which numbers were missing, or the flow label was another. */
 struct ss_sender_gap {
     int64_t since_ns, until_ns;
@@ -37,16 +35,16 @@ struct ss_sender {
     uint32_t flow_label;
     uint16_t ip_id;   /* of its newest packet that has one, with has_id */
     uint8_t followed; /* numbers that were the one after the one before, saturating */
-    uint8_t gap_count;
     bool is_ahead;
     bool has_id;
     bool is_random; /* a number that no count explains: it does not count them one by one */
-    struct ss_sender_gap gaps[SS_SENDER_GAPS];
     struct ss_sender_clock clock;
 };
 
-/* Its next packet, at t. is_again: all its data was seen before, so that it makes no mark. */
-void ss_sender_next(struct ss_sender *sender, const struct ss_packet *packet, int64_t t, bool is_again);
+/* Its next packet, at t. is_again: all its data was seen before, so that it makes no mark. True, and
+ * *ret_gap: a silence ended with it. */
+bool ss_sender_next(struct ss_sender *sender, const struct ss_packet *packet, int64_t t, bool is_again,
+                    struct ss_sender_gap *ret_gap);
 
 /* Whether what the gap lacks was lost; rtt_ns: least round trip between both sides that was seen. */
 bool ss_sender_lost(const struct ss_sender *sender, const struct ss_sender_gap *gap, int64_t rtt_ns);

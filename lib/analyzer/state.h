@@ -37,6 +37,7 @@ struct ss_analyzer {
     struct ss_analyzer_config config;
     struct ss_flow_table flows;
     struct ss_pool handshakes;
+    struct ss_told *told; /* of each handshake's block */
     struct ss_handshake_pools pools;
     struct ss_fragments *fragments;
     struct ss_history kept;   /* the handshakes tier */

@@ -110,6 +110,18 @@ bool ss_sender_clock_between(const struct ss_sender_clock *clock, int64_t tick_n
     return true;
 }
 
+int64_t ss_sender_clock_spread(const struct ss_sender_clock *clock, int64_t tick_ns)
+{
+    int64_t least_ns = 0, most_ns = 0; /* the first sample's */
+
+    for (unsigned i = 1; i < clock->count; i++) {
+        int64_t offset_ns = offset_of(clock, i, tick_ns);
+        least_ns = offset_ns < least_ns ? offset_ns : least_ns;
+        most_ns = offset_ns > most_ns ? offset_ns : most_ns;
+    }
+    return most_ns - least_ns;
+}
+
 int64_t ss_sender_clock_late(const struct ss_sender_clock *clock, int64_t tick_ns, int64_t at_ns)
 {
     unsigned at;

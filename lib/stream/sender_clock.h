@@ -35,6 +35,9 @@ int64_t ss_sender_clock_tick(const struct ss_sender_clock *clock);
 bool ss_sender_clock_between(const struct ss_sender_clock *clock, int64_t tick_ns, int64_t from_ns,
                              int64_t to_ns, int64_t *ret_ns);
 
+/* How much longer any segment was under way than the quickest: what the next can say at most. */
+int64_t ss_sender_clock_spread(const struct ss_sender_clock *clock, int64_t tick_ns);
+
 /* How much longer the segment that arrived at at_ns was under way than the quickest; 0 also where that is not
  * known. At most since the sample before it. Within a tick. */
 int64_t ss_sender_clock_late(const struct ss_sender_clock *clock, int64_t tick_ns, int64_t at_ns);

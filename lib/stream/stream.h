@@ -28,8 +28,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SS_STREAM_PROGRESS    20         /* points remembered of the edge */
-#define SS_STREAM_ACKS        12         /* points remembered of the peer's acknowledgements */
+#define SS_STREAM_PROGRESS    12         /* points remembered of the edge */
+#define SS_STREAM_ACKS        8          /* points remembered of the peer's acknowledgements */
 #define SS_STREAM_HELD        8          /* segments held out of order at once */
 #define SS_STREAM_WINDOW      (1u << 20) /* how far beyond the edge a segment is believed */
 #define SS_STREAM_BLOCK_BYTES 2048       /* of a pool block; larger segments take several held entries */
@@ -67,10 +67,11 @@ struct ss_chunk {
     uint32_t seq;         /* of the first byte */
 };
 
+/* Packed, for there are many in every handshake under way. */
 struct ss_stream_point {
     int64_t time_ns;
     uint32_t seq; /* every byte before this number */
-};
+} __attribute__((packed, aligned(4)));
 
 struct ss_stream_held {
     uint32_t seq;
@@ -79,13 +80,11 @@ struct ss_stream_held {
     uint32_t block;
 };
 
+/* The arrays hold what their counts say; what segments in order touch comes first. */
 struct ss_stream {
-    struct ss_stream_point progress[SS_STREAM_PROGRESS]; /* ascending in seq */
-    struct ss_stream_point acks[SS_STREAM_ACKS];         /* ascending in seq and time */
-    struct ss_stream_held held[SS_STREAM_HELD];          /* ascending in seq */
-    int64_t hole_since_ns;                               /* 0 while there is none */
-    uint32_t first;                                      /* sequence number of stream offset 0 */
-    uint32_t edge;                                       /* next byte expected */
+    int64_t hole_since_ns;  /* 0 while there is none */
+    uint32_t first;         /* sequence number of stream offset 0 */
+    uint32_t edge;          /* next byte expected */
     uint32_t given;         /* next byte to give; == edge but while next() runs */
     uint16_t retransmitted; /* segments, saturating */
     uint16_t refused;       /* segments, saturating */
@@ -93,6 +92,9 @@ struct ss_stream {
     uint8_t ack_count;
     uint8_t held_count;
     bool started;
+    struct ss_stream_point acks[SS_STREAM_ACKS];         /* ascending in seq and time */
+    struct ss_stream_point progress[SS_STREAM_PROGRESS]; /* ascending in seq */
+    struct ss_stream_held held[SS_STREAM_HELD];          /* ascending in seq */
 };
 
 void ss_stream_init(struct ss_stream *stream);

@@ -19,22 +19,22 @@ enum owner {
     OWNER_IDLE,              /* nobody is waiting for anybody */
 };
 
-static const struct {
-    enum ss_mark end;
-    enum owner owner;
-} rules[SS_PHASE_COUNT] = {
-#define X(name, json_name, end, owner, about) {SS_MARK_##end, OWNER_##owner},
+static const enum owner owners[SS_PHASE_COUNT] = {
+#define X(name, json_name, end, owner, about) OWNER_##owner,
+#include "tables/phases.def"
+#undef X
+};
+
+/* The phase that a mark ends, and 1; 0: it ends none. */
+static const uint8_t ended[SS_MARK_COUNT] = {
+#define X(name, json_name, end, owner, about) [SS_MARK_##end] = SS_PHASE_##name + 1,
 #include "tables/phases.def"
 #undef X
 };
 
 enum ss_phase ss_phase_of_mark(enum ss_mark mark)
 {
-    for (unsigned i = 0; i < SS_PHASE_COUNT; i++) {
-        if (rules[i].end == mark)
-            return (enum ss_phase)i;
-    }
-    return SS_PHASE_COUNT;
+    return ended[mark] > 0 ? (enum ss_phase)(ended[mark] - 1) : SS_PHASE_COUNT;
 }
 
 static void split(int64_t ns, int64_t path_ns, int64_t *path_share, int64_t *side_share)
@@ -104,7 +104,7 @@ void ss_owner_share(const struct ss_timeline *timeline, enum ss_phase phase, enu
         share_ns[SS_SHARE_UNKNOWN] += ns;
         return;
     }
-    switch (rules[phase].owner) {
+    switch (owners[phase]) {
     case OWNER_SERVER_KERNEL:
         *(tap == SS_TAP_SERVER ? server : server_path) += ns;
         break;
@@ -141,7 +141,7 @@ void ss_owner_share(const struct ss_timeline *timeline, enum ss_phase phase, enu
 
 enum ss_share ss_owner_of_excess(enum ss_phase phase, enum ss_tap tap)
 {
-    switch (rules[phase].owner) {
+    switch (owners[phase]) {
     case OWNER_SERVER_KERNEL:
         return tap == SS_TAP_SERVER ? SS_SHARE_SERVER : SS_SHARE_SERVER_PATH;
     case OWNER_SERVER_ROUND_TRIP:

@@ -7,21 +7,20 @@
 
 void ss_timeline_init(struct ss_timeline *timeline)
 {
-    memset(timeline, 0, sizeof(*timeline));
     for (unsigned i = 0; i < SS_MARK_COUNT; i++)
         timeline->mark_ns[i] = SS_MARK_UNSEEN;
     timeline->open_until_ns = timeline->answer_begin_ns = SS_MARK_UNSEEN;
+    timeline->client_rtt_ns = timeline->server_rtt_ns = 0;
+    timeline->waits.count = 0;
 }
 
-void ss_timeline_add_wait(struct ss_timeline *timeline, enum ss_evidence evidence, int64_t from_ns,
-                          int64_t to_ns)
+void ss_timeline_add_wait(struct ss_waits *waits, enum ss_evidence evidence, int64_t from_ns, int64_t to_ns)
 {
-    struct ss_timeline_wait *last =
-        timeline->wait_count > 0 ? &timeline->waits[timeline->wait_count - 1] : NULL;
+    struct ss_timeline_wait *last = waits->count > 0 ? &waits->at[waits->count - 1] : NULL;
 
     if (to_ns <= from_ns)
         return;
-    bool is_full = timeline->wait_count == SS_TIMELINE_WAITS;
+    bool is_full = waits->count == SS_TIMELINE_WAITS;
     bool goes_on = last != NULL && last->evidence == evidence && from_ns >= last->from_ns;
     if (goes_on && (is_full || from_ns <= last->to_ns)) {
         if (to_ns > last->to_ns)
@@ -30,7 +29,7 @@ void ss_timeline_add_wait(struct ss_timeline *timeline, enum ss_evidence evidenc
     }
     if (is_full)
         return;
-    timeline->waits[timeline->wait_count++] =
+    waits->at[waits->count++] =
         (struct ss_timeline_wait){.from_ns = from_ns, .to_ns = to_ns, .evidence = (uint8_t)evidence};
 }
 
@@ -51,8 +50,8 @@ static const struct ss_timeline_wait *wait_at(const struct ss_timeline *timeline
 {
     const struct ss_timeline_wait *covering = NULL;
 
-    for (unsigned i = 0; i < timeline->wait_count; i++) {
-        const struct ss_timeline_wait *wait = &timeline->waits[i];
+    for (unsigned i = 0; i < timeline->waits.count; i++) {
+        const struct ss_timeline_wait *wait = &timeline->waits.at[i];
         if (wait->from_ns > at_ns && wait->from_ns < *until)
             *until = wait->from_ns;
         if (at_ns < wait->from_ns || at_ns >= wait->to_ns)
@@ -71,6 +70,8 @@ static int64_t share_waits(const struct ss_timeline *timeline, enum ss_tap tap, 
 {
     int64_t left_ns = 0;
 
+    if (timeline->waits.count == 0)
+        return to_ns - from_ns;
     while (from_ns < to_ns) {
         int64_t until = to_ns;
         const struct ss_timeline_wait *wait = wait_at(timeline, from_ns, &until);
@@ -126,8 +127,8 @@ static void judge_after(const struct ss_timeline *timeline, enum ss_tap tap, int
 {
     if (timeline->open_until_ns != SS_MARK_UNSEEN)
         return;
-    for (unsigned i = 0; i < timeline->wait_count; i++) {
-        const struct ss_timeline_wait *wait = &timeline->waits[i];
+    for (unsigned i = 0; i < timeline->waits.count; i++) {
+        const struct ss_timeline_wait *wait = &timeline->waits.at[i];
         if (wait->to_ns - last_ns > judgement->after_ns) {
             judgement->after_ns = wait->to_ns - last_ns;
             judgement->after_share = (uint8_t)ss_timeline_share((enum ss_evidence)wait->evidence, tap);

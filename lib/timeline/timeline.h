@@ -13,7 +13,7 @@
  *     struct ss_timeline timeline;
  *     ss_timeline_init(&timeline);
  *     timeline.mark_ns[SS_MARK_SYN] = 0; ...
- *     ss_timeline_add_wait(&timeline, SS_EVIDENCE_RETRANSMITTED, first_sent_ns, sent_again_ns);
+ *     ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_RETRANSMITTED, first_sent_ns, sent_again_ns);
  *     ss_timeline_judge(&timeline, SS_TAP_SERVER, &judged);
  */
 
@@ -32,14 +32,18 @@ struct ss_timeline_wait {
     uint8_t evidence; /* enum ss_evidence */
 };
 
+struct ss_waits {
+    struct ss_timeline_wait at[SS_TIMELINE_WAITS];
+    uint8_t count;
+};
+
 struct ss_timeline {
     int64_t mark_ns[SS_MARK_COUNT]; /* from the connection's first packet; SS_MARK_UNSEEN where not seen */
     int64_t answer_begin_ns;        /* the client's first data that acknowledges the flight, or UNSEEN */
     int64_t client_rtt_ns; /* least round trip seen from the tap to the client and back; 0: unknown */
     int64_t server_rtt_ns; /* the same to the server */
-    struct ss_timeline_wait waits[SS_TIMELINE_WAITS];
-    uint8_t wait_count;
     int64_t open_until_ns; /* where it is not complete: when it was given up or looked at; else UNSEEN */
+    struct ss_waits waits;
 };
 
 struct ss_judgement {
@@ -58,8 +62,7 @@ void ss_timeline_init(struct ss_timeline *timeline);
 
 /* Waits may overlap: the surest evidence counts, that is the table's upper row. Empty ones are ignored; one
  * that goes on where the last of its kind ended extends that. */
-void ss_timeline_add_wait(struct ss_timeline *timeline, enum ss_evidence evidence, int64_t from_ns,
-                          int64_t to_ns);
+void ss_timeline_add_wait(struct ss_waits *waits, enum ss_evidence evidence, int64_t from_ns, int64_t to_ns);
 
 /* Whose time a wait counts for: beside the tap there is no path. */
 enum ss_share ss_timeline_share(enum ss_evidence evidence, enum ss_tap tap);

@@ -248,10 +248,33 @@ static void enter_body(struct ss_tls_direction *direction, struct ss_pool *pool)
 /* Each read_...: one step on. True where *ret_event is to be handed out, be it SS_TLS_MORE; false to step
  * again. */
 
+/* A record header that is whole at hand and sound, as nearly all are. False: byte by byte, until it is known
+ * what is wrong where. */
+static bool take_whole_header(struct ss_tls_direction *direction, struct ss_span *input)
+{
+    const uint8_t *at = input->at;
+
+    if (!direction->has_begun || direction->header_seen > 0 || ss_span_left(input) < RECORD_HEADER_BYTES ||
+        at[0] < SS_TLS_CHANGE_CIPHER_SPEC || at[0] > HEARTBEAT || at[1] != 3 || at[2] > 4)
+        return false;
+    memcpy(direction->header, at, RECORD_HEADER_BYTES);
+    if (!length_may_be(direction))
+        return false;
+    direction->record_begin = direction->offset;
+    direction->offset += RECORD_HEADER_BYTES;
+    input->at += RECORD_HEADER_BYTES;
+    return true;
+}
+
 static bool read_header(struct ss_tls_direction *direction, struct ss_pool *pool, struct ss_span *input,
                         struct ss_tls_event *ret_event)
 {
     uint8_t byte;
+
+    if (take_whole_header(direction, input)) {
+        enter_body(direction, pool);
+        return false;
+    }
     if (!ss_span_u8(input, &byte))
         return true;
     if (direction->header_seen == 0)
@@ -323,9 +346,12 @@ static bool read_message_header(struct ss_tls_direction *direction, struct ss_sp
         direction->message_begin = direction->offset;
         direction->message_record = direction->record_begin;
     }
-    direction->message_header[direction->message_seen++] = *input->at;
-    consume(direction, input, 1);
-    if (direction->message_seen < MESSAGE_HEADER_BYTES)
+    uint32_t wanted = MESSAGE_HEADER_BYTES - direction->message_seen, bytes = available(direction, input);
+    bytes = bytes < wanted ? bytes : wanted;
+    memcpy(direction->message_header + direction->message_seen, input->at, bytes);
+    direction->message_seen += bytes;
+    consume(direction, input, bytes);
+    if (bytes < wanted)
         return false;
 
     const uint8_t *header = direction->message_header;

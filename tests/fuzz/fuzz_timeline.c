@@ -108,11 +108,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
     for (unsigned i = next_u8(&in) % 32; i > 0; i--) {
         enum ss_evidence evidence = next_u8(&in) % SS_EVIDENCE_COUNT;
         int64_t from_ns = next_time(&in);
-        ss_timeline_add_wait(&timeline, evidence, from_ns, next_time(&in));
+        ss_timeline_add_wait(&timeline.waits, evidence, from_ns, next_time(&in));
     }
-    require(timeline.wait_count <= SS_TIMELINE_WAITS);
-    for (unsigned i = 0; i < timeline.wait_count; i++)
-        require(timeline.waits[i].from_ns < timeline.waits[i].to_ns);
+    require(timeline.waits.count <= SS_TIMELINE_WAITS);
+    for (unsigned i = 0; i < timeline.waits.count; i++)
+        require(timeline.waits.at[i].from_ns < timeline.waits.at[i].to_ns);
     for (unsigned tap = 0; tap < SS_TAP_COUNT; tap++) {
         ss_timeline_judge(&timeline, (enum ss_tap)tap, &judged[tap]);
         check(&judged[tap]);

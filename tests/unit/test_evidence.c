@@ -91,7 +91,8 @@ static int make_bytes(void **state)
 struct played {
     struct ss_handshake handshake;
     struct ss_handshake_pools pools;
-    void *memory[2];
+    struct ss_told told;
+    void *memory[3];
     double clock[2]; /* what each side's newest segment said */
     uint16_t id[2];
 };
@@ -153,21 +154,22 @@ static struct ss_finding play(const struct script *script)
     assert_non_null(played);
     played->memory[0] = pool(&played->pools.segments, SS_STREAM_BLOCK_BYTES, 16);
     played->memory[1] = pool(&played->pools.hellos, SS_TLS_BLOCK_BYTES, 2);
+    played->memory[2] = pool(&played->pools.troubles, sizeof(struct ss_trouble), 1);
     played->id[SS_SERVER] = 700;
     for (unsigned i = 0; i < SEGMENTS && (i == 0 || script->segments[i].ms > 0); i++) {
         struct ss_packet packet = packet_of(played, &script->segments[i]);
         int64_t t = last_ns = (int64_t)(script->segments[i].ms * MS);
         if (i == 0)
-            ss_handshake_init(&played->handshake, 0, &packet, t);
-        assert_int_not_equal(
-            ss_handshake_feed(&played->handshake, &played->pools, &packet, script->segments[i].side, t, 0),
-            SS_HANDSHAKE_NOT_TLS);
+            ss_handshake_init(&played->handshake, &played->pools, &played->told, 0, &packet, t);
+        assert_int_not_equal(ss_handshake_feed(&played->handshake, &packet, script->segments[i].side, t, 0),
+                             SS_HANDSHAKE_NOT_TLS);
     }
     ss_handshake_conclude(&played->handshake, script->tap, last_ns, &finding);
-    ss_handshake_release(&played->handshake, &played->pools);
-    assert_int_equal(played->pools.segments.used + played->pools.hellos.used, 0);
-    free(played->memory[0]);
-    free(played->memory[1]);
+    ss_handshake_release(&played->handshake);
+    assert_int_equal(played->pools.segments.used + played->pools.hellos.used + played->pools.troubles.used,
+                     0);
+    for (unsigned i = 0; i < 3; i++)
+        free(played->memory[i]);
     free(played);
     return finding;
 }

@@ -61,7 +61,7 @@ static struct ss_timeline timeline_of(const struct script *script)
         timeline.mark_ns[script->marks[i].mark] = script->marks[i].at * US;
     timeline.answer_begin_ns = timeline.mark_ns[SS_MARK_CLIENT_FINISHED];
     for (unsigned i = 0; i < script->wait_count; i++)
-        ss_timeline_add_wait(&timeline, script->waits[i].evidence, script->waits[i].from * US,
+        ss_timeline_add_wait(&timeline.waits, script->waits[i].evidence, script->waits[i].from * US,
                              script->waits[i].to * US);
     if (script->open_until > 0)
         timeline.open_until_ns = script->open_until * US;
@@ -474,17 +474,17 @@ static void waits_beyond_the_room_extend_the_last_of_their_kind(void **state)
 
     ss_timeline_init(&timeline);
     for (int i = 0; i < SS_TIMELINE_WAITS; i++)
-        ss_timeline_add_wait(&timeline, SS_EVIDENCE_HOLE, i * 10, i * 10 + 5);
-    assert_int_equal(timeline.wait_count, SS_TIMELINE_WAITS);
+        ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, i * 10, i * 10 + 5);
+    assert_int_equal(timeline.waits.count, SS_TIMELINE_WAITS);
     int64_t last_ns = (SS_TIMELINE_WAITS - 1) * 10 + 5;
 
-    ss_timeline_add_wait(&timeline, SS_EVIDENCE_MIRROR_LOST, 1000, 2000); /* another kind has no room */
-    assert_int_equal(timeline.waits[SS_TIMELINE_WAITS - 1].to_ns, last_ns);
-    ss_timeline_add_wait(&timeline, SS_EVIDENCE_HOLE, 1000, 2000);
-    assert_int_equal(timeline.waits[SS_TIMELINE_WAITS - 1].to_ns, 2000);
-    ss_timeline_add_wait(&timeline, SS_EVIDENCE_HOLE, 1000, 1500); /* never shortens it */
-    assert_int_equal(timeline.waits[SS_TIMELINE_WAITS - 1].to_ns, 2000);
-    assert_int_equal(timeline.wait_count, SS_TIMELINE_WAITS);
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_MIRROR_LOST, 1000, 2000); /* another kind has no room */
+    assert_int_equal(timeline.waits.at[SS_TIMELINE_WAITS - 1].to_ns, last_ns);
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, 1000, 2000);
+    assert_int_equal(timeline.waits.at[SS_TIMELINE_WAITS - 1].to_ns, 2000);
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, 1000, 1500); /* never shortens it */
+    assert_int_equal(timeline.waits.at[SS_TIMELINE_WAITS - 1].to_ns, 2000);
+    assert_int_equal(timeline.waits.count, SS_TIMELINE_WAITS);
 }
 
 static void a_wait_that_goes_on_is_one(void **state)
@@ -493,14 +493,14 @@ static void a_wait_that_goes_on_is_one(void **state)
     struct ss_timeline timeline;
 
     ss_timeline_init(&timeline);
-    ss_timeline_add_wait(&timeline, SS_EVIDENCE_CONGESTION_WINDOW, 0, 100);
-    ss_timeline_add_wait(&timeline, SS_EVIDENCE_CONGESTION_WINDOW, 100, 200);
-    ss_timeline_add_wait(&timeline, SS_EVIDENCE_CONGESTION_WINDOW, 150, 180);
-    assert_int_equal(timeline.wait_count, 1);
-    assert_int_equal(timeline.waits[0].to_ns, 200);
-    ss_timeline_add_wait(&timeline, SS_EVIDENCE_HOLE, 200, 300);
-    ss_timeline_add_wait(&timeline, SS_EVIDENCE_HOLE, 301, 400);
-    assert_int_equal(timeline.wait_count, 3);
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_CONGESTION_WINDOW, 0, 100);
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_CONGESTION_WINDOW, 100, 200);
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_CONGESTION_WINDOW, 150, 180);
+    assert_int_equal(timeline.waits.count, 1);
+    assert_int_equal(timeline.waits.at[0].to_ns, 200);
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, 200, 300);
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, 301, 400);
+    assert_int_equal(timeline.waits.count, 3);
 }
 
 /* ---- handshakes that did not finish */
@@ -576,7 +576,7 @@ static void a_wait_after_the_last_mark_is_told_apart(void **state)
 
     ss_timeline_init(&timeline);
     timeline.mark_ns[SS_MARK_CLIENT_FINISHED] = 100;
-    ss_timeline_add_wait(&timeline, SS_EVIDENCE_RETRANSMITTED, 100, 350);
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_RETRANSMITTED, 100, 350);
     ss_timeline_judge(&timeline, SS_TAP_MIDDLE, &judged);
     assert_int_equal(judged.after_ns, 250);
     assert_int_equal(judged.after_share, SS_SHARE_LOSS);
@@ -632,7 +632,7 @@ static void phases_and_shares_of_any_timeline_sum_to_its_duration(void **state)
         timeline.client_rtt_ns = random_below(&seed, span);
         timeline.server_rtt_ns = random_below(&seed, span);
         for (unsigned i = random_below(&seed, SS_TIMELINE_WAITS + 4); i > 0; i--)
-            ss_timeline_add_wait(&timeline, random_below(&seed, SS_EVIDENCE_COUNT),
+            ss_timeline_add_wait(&timeline.waits, random_below(&seed, SS_EVIDENCE_COUNT),
                                  (int64_t)random_below(&seed, span) - span / 4, random_below(&seed, span));
         if (random_below(&seed, 2))
             timeline.open_until_ns = random_below(&seed, span);
