@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define START_NS   1800000000000000000LL
+#define NS_PER_MS  1000000
 #define OPEN_GROUP 64 /* connections whose handshakes go on at once while the established ones open */
 #define OPEN_FULL  3  /* full segments behind each handshake, which spend what is left of its quota */
 
@@ -75,6 +76,10 @@ static void write_frame(struct ss_bench_source *source, const struct ss_bench_fr
     add32(buffer + model->seq_at + 4, model->from_client ? server_seq : client_seq);
     if (source->in_burst++ % SS_BENCH_BURST == 0)
         source->now_ns += source->profile->burst_ns;
+    if (model->timestamps_at > 0) { /* as of senders whose packets are all as quick */
+        store32(buffer + model->timestamps_at, (uint32_t)(source->now_ns / NS_PER_MS));
+        store32(buffer + model->timestamps_at + 4, (uint32_t)(source->now_ns / NS_PER_MS));
+    }
     *ret_frame = (struct ss_frame){.data = buffer,
                                    .captured = model->length,
                                    .wire = model->length,

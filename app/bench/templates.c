@@ -84,6 +84,20 @@ static void store16(uint8_t *at, unsigned value)
     at[1] = (uint8_t)value;
 }
 
+/* Where the values of the timestamps option are (RFC 7323 section 3.2); 0: there is none. */
+static uint16_t timestamps_of(const struct ss_bench_frame *frame, uint16_t tcp_at)
+{
+    enum { NOP = 1, TIMESTAMPS = 8 };
+    unsigned end = tcp_at + (frame->bytes[tcp_at + 12] >> 4) * 4u;
+
+    for (unsigned at = tcp_at + TCP_BYTES; at + 1 < end && frame->bytes[at] != 0;) {
+        if (frame->bytes[at] == TIMESTAMPS)
+            return (uint16_t)(at + 2);
+        at += frame->bytes[at] == NOP || frame->bytes[at + 1] == 0 ? 1 : frame->bytes[at + 1];
+    }
+    return 0;
+}
+
 /* Of the captures' servers it makes one, so that a connection's segments follow from its number. */
 static void note_places(struct ss_bench_frame *frame, uint16_t ip_at, enum ss_bench_family family,
                         bool from_client)
@@ -96,6 +110,7 @@ static void note_places(struct ss_bench_frame *frame, uint16_t ip_at, enum ss_be
     frame->client_at = from_client ? source_at : destination_at;
     frame->client_port_at = from_client ? tcp_at : tcp_at + 2;
     frame->seq_at = tcp_at + 4;
+    frame->timestamps_at = timestamps_of(frame, tcp_at);
     store16(frame->bytes + (from_client ? tcp_at + 2 : tcp_at), SERVER_PORT);
 }
 
@@ -110,6 +125,8 @@ static void add_tag(const struct ss_bench_frame *plain, struct ss_bench_frame *r
     ret_tagged->client_at += TAG_BYTES;
     ret_tagged->client_port_at += TAG_BYTES;
     ret_tagged->seq_at += TAG_BYTES;
+    if (ret_tagged->timestamps_at > 0)
+        ret_tagged->timestamps_at += TAG_BYTES;
 }
 
 /* Adds the frame to both variants. False: there are too many. */
@@ -255,6 +272,7 @@ static void make_segments(struct ss_bench_templates *templates, enum ss_bench_fa
         struct ss_bench_frame *least = &plain->least[side], *full = &plain->full[side];
         plain->ack[side] = *least = *full = *ack;
         least->bytes[least->seq_at + 8] = TCP_BYTES / 4 << 4; /* no options */
+        least->timestamps_at = 0;
         least->length = (uint16_t)(ETHERNET_BYTES + tcp_bytes + TCP_BYTES);
         set_ip_bytes(least, family, family == SS_BENCH_IPV4 ? 46 : 60);
         set_ip_bytes(full, family, 1500);

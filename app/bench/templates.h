@@ -24,6 +24,7 @@ struct ss_bench_frame {
     uint16_t client_at;      /* the last four bytes of the client's address */
     uint16_t client_port_at; /* its port */
     uint16_t seq_at;
+    uint16_t timestamps_at; /* TSval and TSecr; 0: it has none */
     bool from_client;
 };
 
