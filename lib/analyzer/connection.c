@@ -7,8 +7,6 @@
 #include "analyzer/overlap.h"
 #include "base/seq.h"
 
-#define MS_OF_NS(ns) ((uint32_t)((uint64_t)(ns) / 1000000))
-
 /* Payload that begins with a hello of this type: a handshake record (RFC 8446 section 5.1). */
 static bool begins_with(const struct ss_packet *packet, enum ss_tls_handshake_type hello)
 {
@@ -120,8 +118,8 @@ static enum ss_refusal connection_of(struct ss_analyzer *analyzer, unsigned i, u
 
     if (number != SS_FLOW_NONE) {
         const struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
-        int64_t now_ns = flow->state == SS_FLOW_OPEN ? burst->age_ns[i] : burst->time_ns[i];
-        if (!ss_upkeep_is_over(flow, now_ns) &&
+        uint32_t now_ms = flow->state == SS_FLOW_OPEN ? burst->age_ms[i] : burst->time_ms[i];
+        if (!ss_upkeep_is_over(flow, now_ms) &&
             !is_new_connection(flow, packet, burst->from_first[i] == flow->client_is_first)) {
             *ret_number = number;
             return SS_REFUSED_NOTHING;
@@ -224,19 +222,6 @@ static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned
     }
 }
 
-static void note_clock_error(struct ss_flow *flow, const struct ss_frame *frame)
-{
-    if (flow->state == SS_FLOW_DONE && frame->clock_error_ns > flow->clock_error_ns)
-        flow->clock_error_ns = frame->clock_error_ns;
-}
-
-static bool is_stray_reset(struct ss_analyzer *analyzer, const struct ss_flow *flow,
-                           const struct ss_packet *packet, enum ss_side side)
-{
-    return flow->state == SS_FLOW_OPEN &&
-           ss_handshake_is_stray_reset(ss_pool_at(&analyzer->handshakes, flow->handshake), packet, side);
-}
-
 static void close_side(struct ss_flow *flow, const struct ss_packet *packet, enum ss_side side)
 {
     if (packet->flags & SS_TCP_FIN)
@@ -252,10 +237,40 @@ static void note_copies(struct ss_analyzer *analyzer, const struct ss_flow *flow
     handshake->duplicates += analyzer->burst.datagram->copies;
 }
 
+/* A packet of a connection whose handshake is under way. Returns whether it may close its side. */
+static bool take_open(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned i, enum ss_side side)
+{
+    const struct ss_burst *burst = &analyzer->burst;
+    const struct ss_handshake *handshake = ss_pool_at(&analyzer->handshakes, flow->handshake);
+    bool is_stray = ss_handshake_is_stray_reset(handshake, &burst->packet[i], side);
+
+    if (burst->datagram != NULL)
+        note_copies(analyzer, flow);
+    if (burst->datagram == NULL || !burst->datagram->is_copy)
+        measure(analyzer, flow, i, side);
+    return !is_stray;
+}
+
+/* What is left to do with it once its handshake, if it is of one, has had its share. */
+static enum ss_refusal take_rest(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned i, bool is_shed)
+{
+    uint32_t clock_error_ns = analyzer->burst.frame[i]->clock_error_ns;
+
+    if (flow->state == SS_FLOW_NOT_TLS)
+        return SS_REFUSED_NOT_TLS;
+    if (is_shed) {
+        count_packet(flow); /* so that its record knows how many are missing */
+        return SS_REFUSED_SHED_BULK;
+    }
+    if (flow->state == SS_FLOW_DONE && clock_error_ns > flow->clock_error_ns)
+        flow->clock_error_ns = clock_error_ns;
+    keep_frames(analyzer, flow, i);
+    return SS_REFUSED_NOTHING;
+}
+
 enum ss_refusal ss_connection_packet(struct ss_analyzer *analyzer, unsigned i)
 {
     const struct ss_burst *burst = &analyzer->burst;
-    const struct ss_packet *packet = &burst->packet[i];
     uint32_t number;
     enum ss_refusal refused = connection_of(analyzer, i, &number);
 
@@ -263,26 +278,14 @@ enum ss_refusal ss_connection_packet(struct ss_analyzer *analyzer, unsigned i)
         return refused;
     struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
     enum ss_side side = burst->from_first[i] == flow->client_is_first ? SS_CLIENT : SS_SERVER;
+    bool is_open = flow->state == SS_FLOW_OPEN, may_close = true;
 
-    bool is_stray = is_stray_reset(analyzer, flow, packet, side);
-    bool is_shed = flow->state != SS_FLOW_OPEN && analyzer->shed >= SS_SHED_BULK;
-
-    flow->last_seen_ms = MS_OF_NS(burst->age_ns[i]);
-    if (flow->state == SS_FLOW_OPEN && burst->datagram != NULL)
-        note_copies(analyzer, flow);
-    if (flow->state == SS_FLOW_OPEN && !(burst->datagram != NULL && burst->datagram->is_copy))
-        measure(analyzer, flow, i, side);
-    if (flow->state == SS_FLOW_NOT_TLS) {
-        refused = SS_REFUSED_NOT_TLS;
-    } else if (is_shed) {
-        refused = SS_REFUSED_SHED_BULK;
-        count_packet(flow); /* so that its record knows how many are missing */
-    } else {
-        note_clock_error(flow, burst->frame[i]);
-        keep_frames(analyzer, flow, i);
-    }
-    if (!is_stray)
-        close_side(flow, packet, side);
+    flow->last_seen_ms = burst->age_ms[i];
+    if (is_open)
+        may_close = take_open(analyzer, flow, i, side);
+    refused = take_rest(analyzer, flow, i, !is_open && analyzer->shed >= SS_SHED_BULK);
+    if (may_close && burst->packet[i].flags & (SS_TCP_FIN | SS_TCP_RST))
+        close_side(flow, &burst->packet[i], side);
     return refused;
 }
 

@@ -8,12 +8,16 @@
 #include "analyzer/handshake_tls.h"
 #include "base/seq.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define SETTLE_NS        (50 * 1000000LL) /* a complete handshake waits for what the mirror still owes */
 #define CLOSE_NS         (1000 * 1000000LL) /* for its acknowledgement; one broken off for what was under way, */
 #define HALF_CLOSED_NS   (25000 * 1000000LL) /* longer where only one side has closed */
 #define HOLE_PATIENCE_NS (10 * 1000000LL)    /* missing data may come so long after its acknowledgement */
+
+/* Memory for each of the handshakes that may be under way, and cache lines for each of their packets. */
+static_assert(sizeof(struct ss_handshake) <= 2056, "a handshake's block has grown (bench: handshakes)");
 
 void ss_handshake_init(struct ss_handshake *handshake, struct ss_handshake_pools *pools, struct ss_told *told,
                        uint32_t flow, const struct ss_packet *first, int64_t time_ns)

@@ -26,8 +26,10 @@ struct ss_burst {
     struct ss_flow_key key[SS_BURST_MAX];
     uint64_t hash[SS_BURST_MAX];
     uint32_t flow[SS_BURST_MAX];
-    int64_t time_ns[SS_BURST_MAX]; /* the frame's, within 0 and what arithmetic can bear */
-    int64_t age_ns[SS_BURST_MAX];  /* the same, as far as it is believed: what ages goes by this */
+    int64_t time_ns[SS_BURST_MAX];  /* the frame's, within 0 and what arithmetic can bear */
+    uint32_t time_ms[SS_BURST_MAX]; /* low bits of its milliseconds */
+    int64_t age_ns[SS_BURST_MAX];   /* the same, as far as it is believed: what ages goes by this */
+    uint32_t age_ms[SS_BURST_MAX];  /* low bits of its milliseconds */
     const struct ss_frame *frame[SS_BURST_MAX];
     bool from_first[SS_BURST_MAX];
     const struct ss_datagram *datagram; /* the one packet was made of its frames; NULL: as many as packets */
@@ -56,6 +58,12 @@ struct ss_analyzer {
     struct ss_news news[SS_NEWS_MAX];
 };
 
+/* Low bits of the milliseconds of a UTC time: they wrap after 49 days. */
+static inline uint32_t ss_ms_of(int64_t time_ns)
+{
+    return (uint32_t)((uint64_t)time_ns / 1000000);
+}
+
 /* Connections: connection.c */
 bool ss_connection_is_opening(const struct ss_packet *packet); /* a client's SYN, or ClientHello */
 enum ss_refusal ss_connection_packet(struct ss_analyzer *analyzer, unsigned i);
@@ -64,7 +72,7 @@ void ss_connection_conclude(struct ss_analyzer *analyzer, struct ss_handshake *h
 
 /* Upkeep: upkeep.c */
 void ss_upkeep(struct ss_analyzer *analyzer);
-bool ss_upkeep_is_over(const struct ss_flow *flow, int64_t now_ns);
+bool ss_upkeep_is_over(const struct ss_flow *flow, uint32_t now_ms);
 bool ss_upkeep_is_stuck(const struct ss_handshake *handshake, int64_t now_ns);
 int64_t ss_upkeep_given_up(const struct ss_handshake *handshake, int64_t now_ns);
 bool ss_upkeep_make_room(struct ss_analyzer *analyzer);

@@ -21,17 +21,17 @@
 
 /* The 32 bits wrap after 49 days. Their last minutes are of packets that the mirror shows out of order,
  * a little before the newest one. */
-static uint32_t silent_ms(const struct ss_flow *flow, int64_t now_ns)
+static uint32_t silent_ms(const struct ss_flow *flow, uint32_t now_ms)
 {
-    uint32_t ms = (uint32_t)(now_ns / 1000000) - flow->last_seen_ms;
+    uint32_t ms = now_ms - flow->last_seen_ms;
     return ms > UINT32_MAX - IDLE_MS ? 0 : ms;
 }
 
-bool ss_upkeep_is_over(const struct ss_flow *flow, int64_t now_ns)
+bool ss_upkeep_is_over(const struct ss_flow *flow, uint32_t now_ms)
 {
     /* A handshake under way knows itself how long it waits. */
     bool is_closed = flow->is_closed && flow->state != SS_FLOW_OPEN;
-    return silent_ms(flow, now_ns) > (is_closed ? CLOSED_MS : IDLE_MS);
+    return silent_ms(flow, now_ms) > (is_closed ? CLOSED_MS : IDLE_MS);
 }
 
 /* ---- handshakes that wait */
@@ -73,6 +73,13 @@ static void look_after(struct ss_analyzer *analyzer, struct ss_handshake *handsh
         report_open(analyzer, handshake);
 }
 
+/* The block that the next turn looks at where this one looks at the hand's. */
+static uint32_t ahead(const struct ss_analyzer *analyzer)
+{
+    uint32_t next = analyzer->handshake_hand + HANDSHAKES_A_TURN - 1;
+    return next < analyzer->handshakes.fresh ? next : next - analyzer->handshakes.fresh;
+}
+
 static struct ss_handshake *next_handshake(struct ss_analyzer *analyzer)
 {
     if (analyzer->handshakes.fresh == 0)
@@ -80,6 +87,7 @@ static struct ss_handshake *next_handshake(struct ss_analyzer *analyzer)
     if (analyzer->handshake_hand >= analyzer->handshakes.fresh)
         analyzer->handshake_hand = 0;
     struct ss_handshake *handshake = ss_pool_at(&analyzer->handshakes, analyzer->handshake_hand++);
+    __builtin_prefetch(ss_pool_at(&analyzer->handshakes, ahead(analyzer)), 1);
     return handshake->is_used ? handshake : NULL;
 }
 
@@ -89,7 +97,8 @@ static void age_one(struct ss_analyzer *analyzer)
 {
     uint32_t number = ss_flow_next_to_age(&analyzer->flows);
 
-    if (number != SS_FLOW_NONE && ss_upkeep_is_over(ss_flow_at(&analyzer->flows, number), analyzer->now_ns))
+    if (number != SS_FLOW_NONE &&
+        ss_upkeep_is_over(ss_flow_at(&analyzer->flows, number), ss_ms_of(analyzer->now_ns)))
         ss_connection_forget(analyzer, number, analyzer->now_ns);
 }
 
@@ -121,7 +130,7 @@ bool ss_upkeep_make_room(struct ss_analyzer *analyzer)
         if (flow->state == SS_FLOW_OPEN)
             continue;
         choice++;
-        uint32_t ms = flow->is_closed ? UINT32_MAX : silent_ms(flow, analyzer->now_ns) + 1;
+        uint32_t ms = flow->is_closed ? UINT32_MAX : silent_ms(flow, ss_ms_of(analyzer->now_ns)) + 1;
         if (ms > victim_ms) {
             victim = number;
             victim_ms = ms;

@@ -92,60 +92,64 @@ static void wrap(struct ss_history *history, uint64_t left)
     advance_head(history, left);
 }
 
-/* Writes the header and returns where the data goes; NULL: too large. */
-static uint8_t *append(struct ss_history *history, const struct header *header)
+/* The next record, with its size; the rest of its header is the caller's to fill in. *ret_position is where
+ * it is. NULL: too large. */
+static struct header *append(struct ss_history *history, uint32_t captured, uint64_t *ret_position)
 {
-    uint64_t need = record_bytes(header->captured);
+    uint64_t need = record_bytes(captured);
     if (need > history->bytes / 4)
         return NULL;
     if (need > history->bytes - history->head_at)
         wrap(history, history->bytes - history->head_at);
     free_bytes(history, need);
-    struct header *to = header_at(history, history->head_at);
-    *to = *header;
-    to->check = check_of(history->head);
+    struct header *header = header_at(history, history->head_at);
+    header->captured = captured;
+    header->check = check_of(history->head);
+    *ret_position = history->head;
     advance_head(history, need);
     history->records++;
-    history->data_bytes += header->captured;
-    return (uint8_t *)(to + 1);
+    history->data_bytes += captured;
+    return header;
 }
 
 uint64_t ss_history_append(struct ss_history *history, const struct ss_frame *frame, uint64_t number,
                            uint64_t previous)
 {
-    struct header header = {
-        .captured = frame->captured < history->snaplen ? frame->captured : history->snaplen,
-        .wire = frame->wire,
-        .port = frame->port,
-        .link = frame->link,
-        .kind = SS_HISTORY_FRAME,
-        .previous = previous,
-        .number = number,
-        .time_ns = frame->time_ns,
-    };
-    uint8_t *data = append(history, &header);
-    if (!data)
+    uint32_t captured = frame->captured < history->snaplen ? frame->captured : history->snaplen;
+    uint64_t position;
+    struct header *header = append(history, captured, &position);
+
+    if (header == NULL)
         return SS_HISTORY_NONE;
-    if (header.captured)
-        memcpy(data, frame->data, header.captured);
-    return history->head - record_bytes(header.captured);
+    header->wire = frame->wire;
+    header->port = frame->port;
+    header->link = frame->link;
+    header->kind = SS_HISTORY_FRAME;
+    header->previous = previous;
+    header->number = number;
+    header->time_ns = frame->time_ns;
+    if (captured > 0)
+        memcpy(header + 1, frame->data, captured);
+    return position;
 }
 
 uint64_t ss_history_append_note(struct ss_history *history, uint32_t bytes, int64_t time_ns,
                                 uint64_t previous, void **ret_data)
 {
-    struct header header = {
-        .captured = bytes,
-        .wire = bytes,
-        .kind = SS_HISTORY_NOTE,
-        .previous = previous,
-        .time_ns = time_ns,
-    };
-    uint8_t *data = append(history, &header);
-    if (!data)
+    uint64_t position;
+    struct header *header = append(history, bytes, &position);
+
+    if (header == NULL)
         return SS_HISTORY_NONE;
-    *ret_data = data;
-    return history->head - record_bytes(bytes);
+    header->wire = bytes;
+    header->port = 0;
+    header->link = 0;
+    header->kind = SS_HISTORY_NOTE;
+    header->previous = previous;
+    header->number = 0;
+    header->time_ns = time_ns;
+    *ret_data = header + 1;
+    return position;
 }
 
 /* The header at position, if a record that begins there is still whole. */

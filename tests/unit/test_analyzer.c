@@ -2726,6 +2726,41 @@ static void hellos_that_find_no_block_are_counted(void **state)
     free_tape(tape);
 }
 
+static void evidence_that_finds_no_block_is_counted(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+
+    for (unsigned i = 0; i < 260; i++) { /* there are 256 blocks */
+        struct connection c = connection_of((uint16_t)(1000 + i));
+        syn(tape, &c, i);
+        syn(tape, &c, 1000000 + i);
+    }
+    struct played *played = open_player(plain_config());
+    feed(played, tape, 0, tape->count, 64);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->troubles_full, 4);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void the_block_of_evidence_goes_on_to_the_next_handshake(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+
+    for (unsigned i = 0; i < 300; i++) {
+        struct connection c = connection_of((uint16_t)(1000 + i));
+        syn(tape, &c, i * 4000000LL);
+        syn(tape, &c, i * 4000000LL + 1000000);
+        flag(tape, &c, SS_CLIENT, i * 4000000LL + 1000100, SS_TCP_RST);
+    }
+    struct played *played = open_player(plain_config());
+    feed(played, tape, 0, tape->count, 64);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->troubles_full, 0);
+    close_player(played);
+    free_tape(tape);
+}
+
 static void findings_that_nobody_fetches_are_counted_and_flush_waits_for_room(void **state)
 {
     (void)state;
@@ -3543,6 +3578,8 @@ int main(void)
         cmocka_unit_test(an_entry_given_away_within_a_burst_is_not_taken_for_the_connection_it_was),
         cmocka_unit_test(a_handshake_whose_hello_was_seen_keeps_its_block),
         cmocka_unit_test(hellos_that_find_no_block_are_counted),
+        cmocka_unit_test(evidence_that_finds_no_block_is_counted),
+        cmocka_unit_test(the_block_of_evidence_goes_on_to_the_next_handshake),
         cmocka_unit_test(findings_that_nobody_fetches_are_counted_and_flush_waits_for_room),
         cmocka_unit_test(a_connection_is_forgotten_after_its_silence_however_long_that_was),
         cmocka_unit_test(a_packet_is_late_by_its_own_time_and_not_by_that_of_its_burst),
