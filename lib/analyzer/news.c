@@ -92,6 +92,17 @@ static int64_t end_of(const struct ss_finding *finding)
     return end_ns;
 }
 
+/* UTC of the server's first hello, or of the end where there is none. */
+static int64_t served_of(const struct ss_finding *finding)
+{
+    const int64_t *marks = finding->mark_ns;
+
+    if (marks[SS_MARK_HELLO_RETRY] != SS_MARK_UNSEEN)
+        return moment_of(finding, SS_MARK_HELLO_RETRY);
+    return marks[SS_MARK_SERVER_HELLO] != SS_MARK_UNSEEN ? moment_of(finding, SS_MARK_SERVER_HELLO)
+                                                         : end_of(finding);
+}
+
 static void tell(struct ss_analyzer *analyzer, const struct ss_flow *flow, const struct ss_finding *finding,
                  enum ss_news_kind kind)
 {
@@ -107,6 +118,7 @@ static void tell(struct ss_analyzer *analyzer, const struct ss_flow *flow, const
                              .start_ns = finding->start_ns,
                              .end_ns = end_of(finding),
                              .accept_ns = moment_of(finding, SS_MARK_ACK),
+                             .served_ns = served_of(finding),
                              .note = flow->note,
                              .packets = flow->packets,
                              .network = flow->key.network,
@@ -114,6 +126,7 @@ static void tell(struct ss_analyzer *analyzer, const struct ss_flow *flow, const
                              .verdict = finding->verdict,
                              .still_open = finding->still_open,
                              .is_tls = finding->is_tls,
+                             .early_data = finding->tls.early_data,
                              .has_proxied = finding->has_proxied};
 }
 

@@ -7,7 +7,8 @@
 #define DOUBT_NS 10000000LL /* how well a learned offset tells two handshakes apart, at best */
 
 /* A proxy may have read its clock some time before it accepts. Where its duration leads to the handshake's
- * end as well, that much is no matter; where it does not, the handshake counts as so much further off. */
+ * end as well, that much is no matter; where the handshake lasted otherwise, it counts as so much further
+ * off. */
 #define STALE_NS    50000000LL
 #define DISAGREE_NS 100000000LL
 
@@ -48,15 +49,13 @@ static void consider(struct ss_join *join, const struct ss_query *query, uint32_
     if (!ss_fits_time(query, news, &off_ns))
         return;
     choice->fitting++;
-    bool has_both =
-        query->learned && query->event->duration_ns > 0 && query->event->moment != SS_EVENT_LOGGED;
-    bool agrees = has_both && ss_fits_both_ends(query, news);
-    int64_t far_ns = has_both && !agrees ? ss_time_plus(off_ns, DISAGREE_NS) : off_ns;
+    enum ss_lasted lasted = query->learned ? ss_fits_lasted(query, news) : SS_LASTED_UNKNOWN;
+    int64_t far_ns = lasted == SS_LASTED_OTHERWISE ? ss_time_plus(off_ns, DISAGREE_NS) : off_ns;
     if (far_ns < choice->best_ns || choice->fitting == 1) {
         choice->second_ns = choice->best_ns;
         choice->best_ns = far_ns;
         choice->best_off_ns = off_ns;
-        choice->best_agrees = agrees;
+        choice->best_agrees = lasted == SS_LASTED_SO;
         choice->best = slot;
     } else if (far_ns < choice->second_ns) {
         choice->second_ns = far_ns;

@@ -19,7 +19,7 @@ static struct ss_sample sample_of(const struct ss_query *query, const struct ss_
     bool accepted = event->moment == SS_EVENT_ACCEPTED;
     return (struct ss_sample){
         .most_ns = ss_time_minus(middle_ns, accepted ? news->accept_ns : news->end_ns),
-        .least_ns = ss_time_minus(ss_time_minus(middle_ns, accepted ? 0 : duration_ns), news->end_ns),
+        .least_ns = ss_time_minus(ss_time_minus(middle_ns, accepted ? 0 : duration_ns), news->served_ns),
         .wire_ns = news->end_ns,
         .is_line = event->moment == SS_EVENT_LOGGED,
     };

@@ -497,7 +497,9 @@ static void a_tls13_handshake_gives_its_marks_and_what_its_hellos_said(void **st
     assert_int_equal(finding->rtt_ns, US(41800 - 21700 < 20000 - 40 ? 41800 - 21700 : 20000 - 40));
     assert_int_equal(finding->server_rtt_ns, US(20)); /* of the answer's acknowledgement */
     assert_int_equal(played->news[0].accept_ns, EPOCH_NS + US(20000));
+    assert_int_equal(played->news[0].served_ns, EPOCH_NS + US(21700));
     assert_int_equal(played->news[0].end_ns, EPOCH_NS + US(50000));
+    assert_false(played->news[0].early_data);
 
     const struct ss_analyzer_counters *counters = ss_analyzer_counters(played->analyzer);
     assert_int_equal(counters->received_packets, 9);
@@ -686,6 +688,7 @@ static void a_hello_retry_makes_marks_of_its_own(void **state)
                           {SS_MARK_FLIGHT_ACK, 63000},
                           {SS_MARK_CLIENT_FINISHED, 63000}});
     assert_true(finding->tls.hello_retry);
+    assert_int_equal(played->news[0].served_ns, EPOCH_NS + US(21000));
     close_player(played);
     free_tape(tape);
 }
@@ -708,6 +711,7 @@ static void early_data_is_not_the_answer_to_the_flight(void **state)
     assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_FINISHED], US(41500));
     assert_int_equal(finding->mark_ns[SS_MARK_FLIGHT_ACK], US(41000));
     assert_true(finding->tls.early_data);
+    assert_true(played->news[0].early_data);
     close_player(played);
     free_tape(tape);
 }

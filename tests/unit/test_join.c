@@ -55,7 +55,8 @@ static struct ss_endpoint endpoint(const char *text)
     return endpoint;
 }
 
-/* A handshake accepted at ms after T0 that took 50 ms from then on, its SYN 20 ms before. */
+/* A handshake accepted at ms after T0 that took 50 ms from then on, its SYN 20 ms before. The proxy answered
+ * at its very end. */
 static struct ss_news news(const char *client, int64_t ms)
 {
     return (struct ss_news){
@@ -63,6 +64,7 @@ static struct ss_news news(const char *client, int64_t ms)
         .server = endpoint("198.51.100.1:443"),
         .start_ns = T0 + (ms - 20) * MS,
         .accept_ns = T0 + ms * MS,
+        .served_ns = T0 + (ms + 50) * MS,
         .end_ns = T0 + (ms + 50) * MS,
     };
 }
@@ -345,7 +347,7 @@ static void an_early_event_does_not_take_the_ports_last_handshake(void **state)
 
     /* The proxy was stopped and accepted 5 s late: that is within the handshake. */
     struct ss_news slow = news("192.0.2.7:7", 1000);
-    slow.end_ns += 6 * S;
+    slow.served_ns = slow.end_ns += 6 * S;
     last = ss_join_add_flow(bench.join, &slow, 0);
     assert_int_equal(add_event(&bench, "192.0.2.7:7", SS_EVENT_ACCEPTED, 6000), SS_JOIN_MATCHED);
     end(&bench);
@@ -549,7 +551,7 @@ static void times_at_the_ends_of_the_range_do_no_harm(void **state)
     struct bench bench = bench_of(64, 512);
     for (unsigned i = 0; i < 6; i++) {
         struct ss_news flow = news(A, 1000);
-        flow.start_ns = flow.accept_ns = flow.end_ns = times[i];
+        flow.start_ns = flow.accept_ns = flow.served_ns = flow.end_ns = times[i];
         ss_join_add_flow(bench.join, &flow, 0);
         for (unsigned j = 0; j < 18; j++) {
             struct ss_event added = event(j % 2 ? A : "192.0.2.7", j / 6, 0);
@@ -776,7 +778,7 @@ static void a_proxy_that_is_late_to_accept_has_not_set_its_clock(void **state)
         char client[32];
         snprintf(client, sizeof(client), "203.0.113.77:%u", 1000 + i);
         struct ss_news slow = news(client, 100 * i);
-        slow.end_ns += 1500 * MS;
+        slow.served_ns = slow.end_ns += 1500 * MS;
         ss_join_add_flow(bench.join, &slow, 0);
         assert_int_equal(add_event(&bench, client, SS_EVENT_ACCEPTED, 100 * i + 1400), SS_JOIN_MATCHED);
     }
@@ -964,7 +966,7 @@ static void of_two_uses_of_a_port_the_one_that_fits_at_both_ends_is_taken(void *
         for (unsigned k = 1; k <= 2; k++) {
             const int64_t *span = k == 1 ? rows[i].first : rows[i].second;
             struct ss_news flow = news(A, span[0]);
-            flow.end_ns = T0 + span[1] * MS;
+            flow.served_ns = flow.end_ns = T0 + span[1] * MS;
             flows[k] = ss_join_add_flow(bench.join, &flow, 0);
         }
         struct ss_event added = event(A, SS_EVENT_ACCEPTED, rows[i].ms);
@@ -979,6 +981,90 @@ static void of_two_uses_of_a_port_the_one_that_fits_at_both_ends_is_taken(void *
         if (!rows[i].found)
             assert_int_equal(bench.reason, SS_UNMATCHED_AMBIGUOUS);
         end(&bench);
+    }
+}
+
+/* A port that is used again at once: accepted, answered and ended, in ms. */
+struct use {
+    int64_t accept, served, end;
+    bool early_data;
+};
+
+static struct ss_join_flow *add_use(struct bench *bench, const struct use *use)
+{
+    struct ss_news flow = news(A, use->accept);
+    flow.served_ns = T0 + use->served * MS;
+    flow.end_ns = T0 + use->end * MS;
+    flow.early_data = use->early_data;
+    return ss_join_add_flow(bench->join, &flow, 0);
+}
+
+/* 1 or 2: which of two uses of a port the event is joined to; 0: to none, as both may be meant. */
+static unsigned chosen(const struct use uses[2], const struct ss_event *added)
+{
+    struct bench bench = bench_of(64, 8);
+    teach(&bench, 0);
+    const struct ss_join_flow *first = add_use(&bench, &uses[0]);
+    add_use(&bench, &uses[1]);
+    enum ss_join_result result = add(&bench, added);
+    unsigned found = result != SS_JOIN_MATCHED ? 0 : bench.flow == first ? 1 : 2;
+    if (found == 0)
+        assert_int_equal(bench.reason, SS_UNMATCHED_AMBIGUOUS);
+    end(&bench);
+    return found;
+}
+
+/* Two slow handshakes of a port, the second begun a moment after the first one's end. */
+static void a_proxy_had_accepted_when_it_answered(void **state)
+{
+    (void)state;
+    const struct {
+        struct use uses[2];
+        int64_t ms;
+        unsigned found;
+    } rows[] = {
+        {{{1000, 1001, 1300, false}, {1302, 1303, 1602, false}}, 1301, 2},
+        {{{1000, 1001, 1300, false}, {1302, 1303, 1602, false}}, 1298, 2}, /* its clock was read before */
+        {{{1000, 1001, 1300, false}, {1302, 1303, 1602, false}}, 1003, 1},
+        {{{1000, 1299, 1300, false}, {1302, 1303, 1602, false}}, 1301, 0}, /* accepted late, or the next */
+        {{{1000, 1001, 1003, false}, {1006, 1007, 1306, false}}, 1004, 0},
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct ss_event added = event(A, SS_EVENT_ACCEPTED, rows[i].ms);
+        unsigned found = chosen(rows[i].uses, &added);
+        if (found != rows[i].found)
+            fail_msg("row %u: %u instead of %u", i, found, rows[i].found);
+    }
+}
+
+/* A quick handshake and a slow one, accepted as near to each other as the clock is known. */
+static void a_line_is_not_about_a_handshake_that_had_not_ended(void **state)
+{
+    (void)state;
+    const struct {
+        struct use uses[2];
+        int64_t age_ms;
+        bool failed;
+        unsigned found;
+    } rows[] = {
+        {{{1000, 1001, 1003, false}, {1006, 1007, 1306, false}}, 4, false, 1},
+        {{{1000, 1001, 1003, false}, {1006, 1007, 1306, false}},
+         303,
+         false,
+         0}, /* a late line of the first? */
+        {{{1000, 1001, 1003, false}, {1006, 1007, 1306, false}}, 285, false, 0}, /* as the clock is read */
+        {{{1000, 1001, 1003, false}, {1006, 1007, 1306, false}}, 0, false, 0},   /* not logged */
+        {{{1000, 1001, 1003, false}, {1006, 1007, 1306, false}}, 4, true, 0},    /* given up before its end */
+        {{{1000, 1001, 1003, false}, {1006, 1007, 1306, true}}, 4, false, 0},    /* asked in early data */
+        {{{1000, 1001, 1003, false}, {1006, 1007, 1010, false}}, 4, false, 0},
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct ss_event added = event(A, SS_EVENT_ACCEPTED, 1003);
+        added.age_ns = rows[i].age_ms * MS;
+        added.failed = rows[i].failed;
+        unsigned found = chosen(rows[i].uses, &added);
+        if (found != rows[i].found)
+            fail_msg("row %u: %u instead of %u", i, found, rows[i].found);
     }
 }
 
@@ -1120,6 +1206,8 @@ int main(void)
         cmocka_unit_test(the_oldest_handshake_moves_on_when_the_index_is_full),
         cmocka_unit_test(a_report_of_an_unseen_handshake_is_not_given_to_its_neighbour),
         cmocka_unit_test(of_two_uses_of_a_port_the_one_that_fits_at_both_ends_is_taken),
+        cmocka_unit_test(a_proxy_had_accepted_when_it_answered),
+        cmocka_unit_test(a_line_is_not_about_a_handshake_that_had_not_ended),
         cmocka_unit_test(how_late_events_come_is_measured),
         cmocka_unit_test(addresses_spread_over_the_buckets_by_the_seed),
         cmocka_unit_test(a_room_of_nothing_is_refused),
