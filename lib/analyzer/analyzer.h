@@ -53,6 +53,7 @@ struct ss_news {
     struct ss_endpoint proxied_client, proxied_server; /* of a PROXY protocol header, if has_proxied */
     int64_t start_ns;
     int64_t end_ns;    /* of its last mark */
+    int64_t over_ns;   /* when it was over for those who waited, if it is: ss_finding_end_ns(); else end_ns */
     int64_t accept_ns; /* UTC when the server's kernel could accept it: the ACK mark, else the first packet */
     int64_t served_ns; /* UTC when its program had accepted it: the first hello of the server, else end_ns */
     uint64_t note;     /* where its finding is: for ss_analyzer_finding() and ss_export_begin() */

@@ -14,6 +14,12 @@ static int64_t apart(const struct ss_query *query, int64_t back_ns, int64_t firs
     return most_ns > 0 ? most_ns : 0;
 }
 
+static int64_t late_by(const struct ss_query *query, int64_t moment_ns)
+{
+    int64_t late_ns = ss_time_minus(query->from_ns, moment_ns);
+    return late_ns > 0 ? late_ns : 0;
+}
+
 static int64_t apart_of_end(const struct ss_query *query, const struct ss_news *news)
 {
     int64_t end_ns = apart(query, 0, news->end_ns, news->end_ns);
@@ -25,7 +31,16 @@ static int64_t apart_of_end(const struct ss_query *query, const struct ss_news *
     return accept_ns < end_ns ? accept_ns : end_ns;
 }
 
-/* How long after the handshake's end the line was written; the handshake must have ended by then, and its
+/* Without a port the line must be near to something that happened: the handshake's end, or the end of waiting
+ * for it. */
+static int64_t apart_of_line(const struct ss_query *query, const struct ss_news *news)
+{
+    int64_t end_ns = late_by(query, news->end_ns);
+    int64_t over_ns = apart(query, 0, news->over_ns, news->over_ns);
+    return over_ns < end_ns ? over_ns : end_ns;
+}
+
+/* How long after the handshake was over the line was written; the handshake must have ended by then, and its
  * duration have passed since the accept. */
 static bool fits_logged(const struct ss_query *query, const struct ss_news *news, int64_t *ret_off_ns)
 {
@@ -35,8 +50,7 @@ static bool fits_logged(const struct ss_query *query, const struct ss_news *news
     if (duration_ns >= 0 &&
         ss_time_minus(ss_time_plus(news->accept_ns, duration_ns), query->to_ns) > query->slack_ns)
         return false;
-    int64_t off_ns = ss_time_minus(query->from_ns, news->end_ns);
-    *ret_off_ns = off_ns > 0 ? off_ns : 0;
+    *ret_off_ns = query->has_port ? late_by(query, news->over_ns) : apart_of_line(query, news);
     return query->has_port || *ret_off_ns <= query->slack_ns;
 }
 

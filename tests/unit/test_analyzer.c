@@ -1942,6 +1942,8 @@ static void each_way_to_end_has_its_outcome(void **state)
         int64_t last_us = ends_with_segment && rows[i].flags != SS_TCP_RST ? 91000 : 21000;
         assert_int_equal(finding->judged.duration_ns, US(last_us));
         assert_int_equal(finding->judged.pending_ns, is_complete ? 0 : US(91000 - last_us));
+        assert_int_equal(played->news[0].end_ns, EPOCH_NS + US(last_us));
+        assert_int_equal(played->news[0].over_ns, EPOCH_NS + US(91000));
         close_player(played);
         free_tape(tape);
     }
@@ -1990,6 +1992,7 @@ static void a_handshake_that_is_stuck_is_reported_open_and_judged_in_the_end(voi
     idle_until(played, 12 * SECOND);
     const struct ss_finding *open = only_one(played);
     assert_true(open->still_open && played->news[0].still_open);
+    assert_int_equal(played->news[0].over_ns, played->news[0].end_ns);
     assert_int_equal(open->outcome, SS_OUTCOME_UNFINISHED);
     assert_int_equal(open->flags, SS_FLAG_UNFINISHED);
     assert_int_equal(open->verdict, SS_VERDICT_SERVER);

@@ -66,6 +66,7 @@ static struct ss_news news(const char *client, int64_t ms)
         .accept_ns = T0 + ms * MS,
         .served_ns = T0 + (ms + 50) * MS,
         .end_ns = T0 + (ms + 50) * MS,
+        .over_ns = T0 + (ms + 50) * MS,
     };
 }
 
@@ -347,7 +348,7 @@ static void an_early_event_does_not_take_the_ports_last_handshake(void **state)
 
     /* The proxy was stopped and accepted 5 s late: that is within the handshake. */
     struct ss_news slow = news("192.0.2.7:7", 1000);
-    slow.served_ns = slow.end_ns += 6 * S;
+    slow.served_ns = slow.over_ns = slow.end_ns += 6 * S;
     last = ss_join_add_flow(bench.join, &slow, 0);
     assert_int_equal(add_event(&bench, "192.0.2.7:7", SS_EVENT_ACCEPTED, 6000), SS_JOIN_MATCHED);
     end(&bench);
@@ -370,6 +371,52 @@ static void an_event_without_a_port_takes_a_single_handshake_only(void **state)
         assert_int_equal(bench.reason, SS_UNMATCHED_OUTSIDE_SLACK);
         end(&bench);
     }
+}
+
+/* The proxy gives a silent client up after its timeout, writes its line and closes. */
+static void a_line_about_a_handshake_that_was_given_up_comes_long_after_its_last_packet(void **state)
+{
+    (void)state;
+    const struct {
+        const char *client;
+        int64_t ms;
+        enum ss_join_result result;
+    } rows[] = {
+        {"192.0.2.7", 61000, SS_JOIN_MATCHED},
+        {"192.0.2.7", 59100, SS_JOIN_MATCHED},
+        {"192.0.2.7", 62900, SS_JOIN_MATCHED},
+        {"192.0.2.7", 63100, SS_JOIN_WAITING},
+        {"192.0.2.7", 3000, SS_JOIN_MATCHED},
+        {"192.0.2.7", 30000, SS_JOIN_WAITING}, /* nothing happened then */
+        {A, 61000, SS_JOIN_MATCHED},
+        {A, 30000, SS_JOIN_MATCHED},
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench bench = bench_of(8, 8);
+        struct ss_news given_up = news(A, 1000);
+        given_up.over_ns = T0 + 61000 * MS;
+        ss_join_add_flow(bench.join, &given_up, 0);
+        enum ss_join_result result = add_event(&bench, rows[i].client, SS_EVENT_LOGGED, rows[i].ms);
+        if (result != rows[i].result)
+            fail_msg("row %u: %d instead of %d", i, result, rows[i].result);
+        end(&bench);
+    }
+}
+
+static void a_line_about_a_handshake_that_is_still_open_waits_until_it_is_over(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(8, 8);
+    struct ss_news silent = news(A, 1000);
+    silent.still_open = true;
+    struct ss_join_flow *flow = ss_join_add_flow(bench.join, &silent, 0);
+    assert_int_equal(add_event(&bench, "192.0.2.7", SS_EVENT_LOGGED, 61000), SS_JOIN_WAITING);
+    assert_false(ss_join_take_waiting(bench.join, flow, &bench.event));
+    silent.still_open = false;
+    silent.over_ns = T0 + 61000 * MS;
+    assert_ptr_equal(ss_join_add_flow(bench.join, &silent, 0), flow);
+    assert_true(ss_join_take_waiting(bench.join, flow, &bench.event));
+    end(&bench);
 }
 
 static void the_offset_of_a_host_is_the_median_of_its_samples(void **state)
@@ -472,7 +519,7 @@ static void a_handshake_judged_again_keeps_its_events(void **state)
     flow->exported = true;
     flow->revision = 2;
     struct ss_news again = news(A, 1000);
-    again.end_ns += 7 * S;
+    again.over_ns = again.end_ns += 7 * S;
     again.note = 99;
     assert_ptr_equal(ss_join_add_flow(bench.join, &again, 3), flow);
     assert_int_equal(flow->events, 1);
@@ -551,7 +598,7 @@ static void times_at_the_ends_of_the_range_do_no_harm(void **state)
     struct bench bench = bench_of(64, 512);
     for (unsigned i = 0; i < 6; i++) {
         struct ss_news flow = news(A, 1000);
-        flow.start_ns = flow.accept_ns = flow.served_ns = flow.end_ns = times[i];
+        flow.start_ns = flow.accept_ns = flow.served_ns = flow.end_ns = flow.over_ns = times[i];
         ss_join_add_flow(bench.join, &flow, 0);
         for (unsigned j = 0; j < 18; j++) {
             struct ss_event added = event(j % 2 ? A : "192.0.2.7", j / 6, 0);
@@ -778,7 +825,7 @@ static void a_proxy_that_is_late_to_accept_has_not_set_its_clock(void **state)
         char client[32];
         snprintf(client, sizeof(client), "203.0.113.77:%u", 1000 + i);
         struct ss_news slow = news(client, 100 * i);
-        slow.served_ns = slow.end_ns += 1500 * MS;
+        slow.served_ns = slow.over_ns = slow.end_ns += 1500 * MS;
         ss_join_add_flow(bench.join, &slow, 0);
         assert_int_equal(add_event(&bench, client, SS_EVENT_ACCEPTED, 100 * i + 1400), SS_JOIN_MATCHED);
     }
@@ -966,7 +1013,7 @@ static void of_two_uses_of_a_port_the_one_that_fits_at_both_ends_is_taken(void *
         for (unsigned k = 1; k <= 2; k++) {
             const int64_t *span = k == 1 ? rows[i].first : rows[i].second;
             struct ss_news flow = news(A, span[0]);
-            flow.served_ns = flow.end_ns = T0 + span[1] * MS;
+            flow.served_ns = flow.end_ns = flow.over_ns = T0 + span[1] * MS;
             flows[k] = ss_join_add_flow(bench.join, &flow, 0);
         }
         struct ss_event added = event(A, SS_EVENT_ACCEPTED, rows[i].ms);
@@ -994,7 +1041,7 @@ static struct ss_join_flow *add_use(struct bench *bench, const struct use *use)
 {
     struct ss_news flow = news(A, use->accept);
     flow.served_ns = T0 + use->served * MS;
-    flow.end_ns = T0 + use->end * MS;
+    flow.end_ns = flow.over_ns = T0 + use->end * MS;
     flow.early_data = use->early_data;
     return ss_join_add_flow(bench->join, &flow, 0);
 }
@@ -1177,6 +1224,8 @@ int main(void)
         cmocka_unit_test(two_handshakes_within_slack_are_told_apart_once_the_clock_is_known),
         cmocka_unit_test(an_early_event_does_not_take_the_ports_last_handshake),
         cmocka_unit_test(an_event_without_a_port_takes_a_single_handshake_only),
+        cmocka_unit_test(a_line_about_a_handshake_that_was_given_up_comes_long_after_its_last_packet),
+        cmocka_unit_test(a_line_about_a_handshake_that_is_still_open_waits_until_it_is_over),
         cmocka_unit_test(the_offset_of_a_host_is_the_median_of_its_samples),
         cmocka_unit_test(a_host_that_is_minutes_off_is_learned_and_then_joined),
         cmocka_unit_test(samples_that_disagree_teach_nothing),
