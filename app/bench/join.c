@@ -66,6 +66,7 @@ static struct ss_news news_of(const struct storm *storm, unsigned number)
                             .server = {.ip = ss_ip_from_v4((const uint8_t[4]){198, 51, 100, 1}), .port = 443},
                             .start_ns = at_ns,
                             .accept_ns = at_ns,
+                            .served_ns = at_ns + 1000000,
                             .end_ns = at_ns + 20 * 1000000};
 }
 

@@ -54,7 +54,9 @@ struct ss_news {
     struct ss_endpoint proxied_client, proxied_server; /* of a PROXY protocol header, if has_proxied */
     int64_t start_ns;
     int64_t end_ns;    /* of its last mark */
+    int64_t over_ns;   /* when it was over for those who waited, if it is: ss_finding_end_ns(); else end_ns */
     int64_t accept_ns; /* UTC when the server's kernel could accept it: the ACK mark, else the first packet */
+    int64_t served_ns; /* UTC when its program had accepted it: the first hello of the server, else end_ns */
     uint64_t note;     /* where its finding is: for ss_analyzer_finding() and ss_export_begin() */
     uint64_t packets;  /* of the connection until now */
     uint32_t network;  /* tells its addresses from the same in another network */
@@ -62,6 +64,7 @@ struct ss_news {
     uint8_t verdict;   /* enum ss_verdict of the wire */
     bool still_open;   /* not complete yet: may be judged again */
     bool is_tls;       /* a hello was seen; else a connection that stayed silent */
+    bool early_data;   /* was offered, so that a request may be answered before the handshake's end */
     struct ss_mirror_second mirror;
     bool has_proxied;
 };

@@ -92,6 +92,22 @@ static int64_t end_of(const struct ss_finding *finding)
     return end_ns;
 }
 
+/* UTC of the server's first hello, or of the end where there is none. */
+static int64_t served_at(const struct ss_finding *finding)
+{
+    const int64_t *marks = finding->mark_ns;
+
+    if (marks[SS_MARK_HELLO_RETRY] != SS_MARK_UNSEEN)
+        return moment_of(finding, SS_MARK_HELLO_RETRY);
+    return marks[SS_MARK_SERVER_HELLO] != SS_MARK_UNSEEN ? moment_of(finding, SS_MARK_SERVER_HELLO)
+                                                         : end_of(finding);
+}
+
+static int64_t over_at(const struct ss_finding *finding)
+{
+    return finding->still_open ? end_of(finding) : finding->start_ns + ss_finding_end_ns(finding);
+}
+
 static void tell(struct ss_analyzer *analyzer, const struct ss_flow *flow, const struct ss_finding *finding,
                  enum ss_news_kind kind)
 {
@@ -106,7 +122,9 @@ static void tell(struct ss_analyzer *analyzer, const struct ss_flow *flow, const
                              .proxied_server = finding->proxied_server,
                              .start_ns = finding->start_ns,
                              .end_ns = end_of(finding),
+                             .over_ns = over_at(finding),
                              .accept_ns = moment_of(finding, SS_MARK_ACK),
+                             .served_ns = served_at(finding),
                              .note = flow->note,
                              .packets = flow->packets,
                              .network = flow->key.network,
@@ -114,6 +132,7 @@ static void tell(struct ss_analyzer *analyzer, const struct ss_flow *flow, const
                              .verdict = finding->verdict,
                              .still_open = finding->still_open,
                              .is_tls = finding->is_tls,
+                             .early_data = finding->tls.early_data,
                              .has_proxied = finding->has_proxied};
 }
 

@@ -14,6 +14,12 @@ static int64_t apart(const struct ss_query *query, int64_t back_ns, int64_t firs
     return most_ns > 0 ? most_ns : 0;
 }
 
+static int64_t late_by(const struct ss_query *query, int64_t moment_ns)
+{
+    int64_t late_ns = ss_time_minus(query->from_ns, moment_ns);
+    return late_ns > 0 ? late_ns : 0;
+}
+
 static int64_t apart_of_end(const struct ss_query *query, const struct ss_news *news)
 {
     int64_t end_ns = apart(query, 0, news->end_ns, news->end_ns);
@@ -21,11 +27,20 @@ static int64_t apart_of_end(const struct ss_query *query, const struct ss_news *
         return end_ns;
     /* A proxy that dawdled after the wire was done logs a late end, but then its duration leads back to the
      * accept. */
-    int64_t accept_ns = apart(query, query->event->duration_ns, news->accept_ns, news->end_ns);
+    int64_t accept_ns = apart(query, query->event->duration_ns, news->accept_ns, news->served_ns);
     return accept_ns < end_ns ? accept_ns : end_ns;
 }
 
-/* How long after the handshake's end the line was written; the handshake must have ended by then, and its
+/* Without a port the line must be near to something that happened: the handshake's end, or the end of waiting
+ * for it. */
+static int64_t apart_of_line(const struct ss_query *query, const struct ss_news *news)
+{
+    int64_t end_ns = late_by(query, news->end_ns);
+    int64_t over_ns = apart(query, 0, news->over_ns, news->over_ns);
+    return over_ns < end_ns ? over_ns : end_ns;
+}
+
+/* How long after the handshake was over the line was written; the handshake must have ended by then, and its
  * duration have passed since the accept. */
 static bool fits_logged(const struct ss_query *query, const struct ss_news *news, int64_t *ret_off_ns)
 {
@@ -35,8 +50,7 @@ static bool fits_logged(const struct ss_query *query, const struct ss_news *news
     if (duration_ns >= 0 &&
         ss_time_minus(ss_time_plus(news->accept_ns, duration_ns), query->to_ns) > query->slack_ns)
         return false;
-    int64_t off_ns = ss_time_minus(query->from_ns, news->end_ns);
-    *ret_off_ns = off_ns > 0 ? off_ns : 0;
+    *ret_off_ns = query->has_port ? late_by(query, news->over_ns) : apart_of_line(query, news);
     return query->has_port || *ret_off_ns <= query->slack_ns;
 }
 
@@ -45,9 +59,9 @@ bool ss_fits_time(const struct ss_query *query, const struct ss_news *news, int6
     int64_t off_ns;
     switch (query->event->moment) {
     case SS_EVENT_ACCEPTED:
-        /* The kernel may hold a connection for long before the proxy accepts it, but not beyond its
-         * handshake. */
-        off_ns = apart(query, 0, news->accept_ns, news->end_ns);
+        /* The kernel may hold a connection for long before the proxy accepts it, but not beyond the proxy's
+         * answer. */
+        off_ns = apart(query, 0, news->accept_ns, news->served_ns);
         break;
     case SS_EVENT_ENDED:
         off_ns = apart_of_end(query, news);
@@ -61,17 +75,38 @@ bool ss_fits_time(const struct ss_query *query, const struct ss_news *news, int6
     return true;
 }
 
-bool ss_fits_both_ends(const struct ss_query *query, const struct ss_news *news)
+static int64_t tolerance_of(int64_t duration_ns)
 {
-    int64_t duration_ns = query->event->duration_ns, off_ns, tolerance_ns;
-    if (duration_ns <= 0 || query->event->moment == SS_EVENT_LOGGED)
-        return false;
-    if (query->event->moment == SS_EVENT_ACCEPTED)
-        off_ns = apart(query, -duration_ns, news->end_ns, news->end_ns);
-    else
-        off_ns = apart(query, duration_ns, news->accept_ns, news->accept_ns);
-    tolerance_ns = duration_ns / 10 > TOLERANCE_NS ? duration_ns / 10 : TOLERANCE_NS;
-    return off_ns <= tolerance_ns;
+    return duration_ns / 10 > TOLERANCE_NS ? duration_ns / 10 : TOLERANCE_NS;
+}
+
+/* Where the proxy's handshake began and, by its duration, ended. */
+static bool fits_both_ends(const struct ss_query *query, const struct ss_news *news)
+{
+    int64_t duration_ns = query->event->duration_ns;
+    int64_t off_ns = query->event->moment == SS_EVENT_ACCEPTED
+                         ? apart(query, -duration_ns, news->end_ns, news->end_ns)
+                         : apart(query, duration_ns, news->accept_ns, news->accept_ns);
+    return off_ns <= tolerance_of(duration_ns);
+}
+
+/* Requests in early data may be answered before the handshake's end, and a proxy that gives up does not wait
+ * for it. */
+static bool was_written_before_the_end(const struct ss_event *event, const struct ss_news *news)
+{
+    return event->age_ns > 0 && !event->failed && !news->early_data &&
+           ss_time_minus(ss_time_minus(news->end_ns, news->served_ns), event->age_ns) >
+               tolerance_of(event->age_ns);
+}
+
+enum ss_lasted ss_fits_lasted(const struct ss_query *query, const struct ss_news *news)
+{
+    const struct ss_event *event = query->event;
+    if (event->moment == SS_EVENT_LOGGED)
+        return SS_LASTED_UNKNOWN;
+    if (event->duration_ns > 0)
+        return fits_both_ends(query, news) ? SS_LASTED_SO : SS_LASTED_OTHERWISE;
+    return was_written_before_the_end(event, news) ? SS_LASTED_OTHERWISE : SS_LASTED_UNKNOWN;
 }
 
 /* 0.0.0.0 and :: stand for a listener on every address. */

@@ -22,8 +22,9 @@ struct ss_query {
 
 /* False: they are not about the same connection, or too far apart; else *ret_off_ns is how far. */
 bool ss_fits_time(const struct ss_query *query, const struct ss_news *news, int64_t *ret_off_ns);
-/* Both ends fit: where the proxy's handshake began and, by its duration, ended. False where it tells but one.
- */
-bool ss_fits_both_ends(const struct ss_query *query, const struct ss_news *news);
+/* Whether the handshake lasted as the event tells: by its duration, or as the line was written before it had
+ * ended. UNKNOWN: the event tells only of a moment. */
+enum ss_lasted { SS_LASTED_UNKNOWN, SS_LASTED_SO, SS_LASTED_OTHERWISE };
+enum ss_lasted ss_fits_lasted(const struct ss_query *query, const struct ss_news *news);
 /* proxied: the client by its name in the PROXY protocol header, not by that on the wire. */
 bool ss_fits_addresses(const struct ss_event *event, const struct ss_news *news, bool proxied);

@@ -9,17 +9,19 @@
  * its client (and of its server, where it names one) by the moment that it tells of, less its host's clock
  * offset:
  *
- *   accepted  within slack of the time between when the server's kernel could accept and the handshake's end
+ *   accepted  within slack of the time between when the server's kernel could accept and when the server's
+ *             first hello, which only a program that has accepted sends, was seen
  *   ended     within slack of the handshake's end, or, less the duration, of the accept
  *   logged    at or after the handshake's end, by less than slack before it; lines may come hours late
  *
  * Of several that fit (the port was used again) the nearest is taken, for logged lines the latest; two that
  * are equally likely, as near as the host's clock is known, are not guessed; one that the event's duration
- * leads to both ends of goes before one of which it does not. Until the clock is known, that is two within
- * slack. Once it is known, a handshake that is only within slack is taken after SS_JOIN_PATIENCE_NS
- * (or hold, if that is shorter), in case that the right one is yet to come, and not if it has a report of its
- * own. Without a client port in the event, only a single candidate within slack is taken, even for logged
- * lines.
+ * leads to both ends of goes before one of which it does not, and one that had ended when the line was
+ * written, by the age of the connection in it, before one that had not. Until the clock is known, that is
+ * two within slack. Once it is known, a handshake that is only within slack is taken after
+ * SS_JOIN_PATIENCE_NS (or hold, if that is shorter), in case that the right one is yet to come, and not if
+ * it has a report of its own. Without a client port in the event, only a single candidate is taken, and a
+ * line must have been written within slack of its end, or of when it was given up.
  *
  * Each host's clock offset (proxy minus tap) is learned from its last SS_JOIN_SAMPLES samples. A sample is an
  * event whose ip:port had one single handshake in the whole index, however far apart, and each handshake

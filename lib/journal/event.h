@@ -33,6 +33,7 @@ struct ss_event {
     enum ss_event_moment moment;
     int64_t time_resolution_ns; /* how coarse time_ns is: 1 ms for HAProxy's dates */
     int64_t duration_ns;        /* -1: not logged, or nothing that the proxy could measure */
+    int64_t age_ns;             /* the connection's, at the most, when the line was made; 0: not logged */
     int64_t logged_ns;          /* the journal's time of the entry */
     unsigned source;            /* index of the journal in the configuration */
     char host[SS_HOST_MAX];     /* _HOSTNAME */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* Follows a journal directory and gives events. The only place that includes libsystemd's journal header.
+/* Follows a journal directory and gives events. This folder alone includes libsystemd's journal header.
  *
  * A directory may hold journals of several hosts whose entries arrive late and out of order: libsystemd skips
  * what sorts before the position it has reached, so each host has a handle of its own with a _HOSTNAME=

@@ -125,7 +125,8 @@ static bool judge_age(const struct ss_text *values, struct ss_event *event)
         return false;
     int64_t cut_ns = resolution_of(SS_NS_PER_S, digits);
     event->moment = SS_EVENT_ACCEPTED;
-    event->time_ns -= age_ns + cut_ns;
+    event->age_ns = age_ns + cut_ns;
+    event->time_ns -= event->age_ns;
     event->time_resolution_ns += cut_ns;
     return true;
 }

@@ -103,24 +103,33 @@ trap 'exit 130' INT TERM HUP
 
 # --- hugepages -----------------------------------------------------------------------------------------------------
 
-# Only what is missing is added, and only that is taken away: others may do the same at the same time.
+# Only what is missing is added, and only what could be added is taken away: others may do the same at the same time.
 hugepages_add()
 {
-    local change=$1
-    (
-        flock 9
-        echo $(($(cat $HUGEPAGES/nr_hugepages) + change)) >$HUGEPAGES/nr_hugepages
-    ) 9>/run/lock/slowshake-hugepages
-    HUGEPAGES_ADDED=$((HUGEPAGES_ADDED + change))
+    local before
+    exec 9>/run/lock/slowshake-hugepages
+    flock 9
+    before=$(cat $HUGEPAGES/nr_hugepages)
+    echo $((before + $1)) >$HUGEPAGES/nr_hugepages
+    HUGEPAGES_ADDED=$((HUGEPAGES_ADDED + $(cat $HUGEPAGES/nr_hugepages) - before))
+    exec 9>&-
 }
 
+hugepages_missing()
+{
+    echo $((HUGEPAGES_WANTED - $(cat $HUGEPAGES/free_hugepages)))
+}
+
+hugepages_are_free()
+{
+    [ "$(hugepages_missing)" -le 0 ] || hugepages_add "$(hugepages_missing)"
+    [ "$(hugepages_missing)" -le 0 ]
+}
+
+# Others may have taken what was free a moment ago, and give it back.
 hugepages_reserve()
 {
-    local free
-    free=$(cat $HUGEPAGES/free_hugepages)
-    [ "$free" -ge $HUGEPAGES_WANTED ] || hugepages_add $((HUGEPAGES_WANTED - free))
-    free=$(cat $HUGEPAGES/free_hugepages)
-    [ "$free" -ge $HUGEPAGES_WANTED ] || give_up "$free of $HUGEPAGES_WANTED hugepages of 2 MiB are to be had"
+    within 30 hugepages_are_free || give_up "$(hugepages_missing) of $HUGEPAGES_WANTED hugepages of 2 MiB are not to be had"
 }
 
 hugepages_give_back()

@@ -11,18 +11,9 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
-from telemetry import Telemetry
 from packets import frames_of
-
-
-class Results:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def equal(self, got, wanted, what):
-        self.passed, self.failed = self.passed + (got == wanted), self.failed + (got != wanted)
-        if got != wanted:
-            print(f'{what}: {got}, expected {wanted}')
+from results import Results
+from telemetry import Telemetry
 
 
 def check_packets(results, status, ports, mirror):
@@ -108,8 +99,7 @@ def main():
     check_events(results, status, journal, options)
     if results.failed:
         print(f'status: {status}\njournal: {journal}')
-    print(f'{results.passed} passed, {results.failed} failed')
-    return 1 if results.failed else 0
+    return results.end()
 
 
 if __name__ == '__main__':

@@ -17,15 +17,8 @@ import struct
 import subprocess
 import sys
 
-
-class Results:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, good, what):
-        self.passed, self.failed = self.passed + bool(good), self.failed + (not good)
-        if not good and self.failed < 20:
-            print(what)
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from results import Results
 
 
 def is_whole(path):
@@ -150,8 +143,7 @@ def main():
         check_all(results, options, records, unmatched, entries)
     with open(options.state, 'w', encoding='utf-8') as file:
         json.dump(state, file)
-    print(f'{results.passed} passed, {results.failed} failed')
-    return 1 if results.failed else 0
+    return results.end()
 
 
 if __name__ == '__main__':

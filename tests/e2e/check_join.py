@@ -8,15 +8,13 @@ A client's line tells its addresses and when it began; nothing of slowshake's is
 "N passed, N failed".
 """
 import argparse
-import calendar
 import collections
-import glob
-import json
 import os
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from records import connection_of, exported, lines_of, records_of, utc_ns
+from results import Results
 from telemetry import Telemetry
 
 MS = 10**6
@@ -26,26 +24,6 @@ STALE_NS = 50 * MS # HAProxy's date of the accept is that of its last look at th
 LINE_ERROR_NS = 500 * MS # from the end of a handshake to the line
 
 
-class Results:
-    def __init__(self):
-        self.passed = self.failed = 0
-
-    def check(self, good, what):
-        self.passed, self.failed = self.passed + bool(good), self.failed + (not good)
-        if not good:
-            print(what)
-
-
-def lines_of(paths):
-    for path in paths:
-        with open(path, encoding='utf-8') as file:
-            yield from map(json.loads, file)
-
-
-def nanoseconds(text):
-    return calendar.timegm(time.strptime(text[:19], '%Y-%m-%dT%H:%M:%S')) * 10**9 + int(text[20:29])
-
-
 class Truth:
     """Which connection of which client something is about."""
 
@@ -53,7 +31,7 @@ class Truth:
         self.connections = collections.defaultdict(list)
         self.hosts = {int(port): (name, int(ahead) * 10**9) for name, ahead, *ports in options.host for port in ports}
         self.lost_port, self.lost_mask = options.lost
-        for one in lines_of(options.clients):
+        for one in lines_of(*options.clients):
             if 'port' in one:
                 self.connections[one['ip'], one['port'], one['server_port']].append(one)
 
@@ -73,20 +51,16 @@ class Truth:
 
     def spoken_of(self, key, proxy):
         """The one that the proxy's time lies in, by the host's true clock."""
-        at_ns = nanoseconds(proxy['time']) - self.hosts[key[2]][1]
+        at_ns = utc_ns(proxy['time']) - self.hosts[key[2]][1]
         return [one for one in self.connections[key]
                 if -STALE_NS <= at_ns - one['started'] < one.get('handshake_ns', 0) + LINE_ERROR_NS]
 
 
-def key_of(line):
-    return line['client']['ip'], line['client']['port'], line['server']['port']
-
-
 def check_record(results, truth, record):
     """The connection that this record is of."""
-    key, what = key_of(record), f'{record["id"]}, {record["client"]}'
-    one = truth.began_at(key, nanoseconds(record['start']))
-    nearest_ns = min((nanoseconds(record['start']) - other['started'] for other in truth.connections[key]), key=abs, default=None)
+    key, what = connection_of(record), f'{record["id"]}, {record["client"]}'
+    one = truth.began_at(key, utc_ns(record['start']))
+    nearest_ns = min((utc_ns(record['start']) - other['started'] for other in truth.connections[key]), key=abs, default=None)
     results.check(one is not None, f'{what}: no client began then, the nearest {nearest_ns} ns before')
     if one is None:
         return None
@@ -103,22 +77,21 @@ def check_record(results, truth, record):
 
 
 def check_records(results, truth, options):
-    last = {record['id']: record for record in lines_of(sorted(glob.glob(os.path.join(options.export, '*', 'flows.jsonl'))))}
-    of = collections.Counter()
-    for record in last.values():
+    records, of = records_of(options.export), collections.Counter()
+    for record in records:
         one = check_record(results, truth, record)
         if one is not None:
             of[id(one)] += 1
     for one in truth.slow(lost=False):
         results.check(of[id(one)] == 1, f'{of[id(one)]} records of slow {one}')
-    return len(last)
+    return len(records)
 
 
 def check_unmatched(results, truth, options):
-    rows = list(lines_of(glob.glob(os.path.join(options.export, '*', 'unmatched.jsonl'))))
+    rows = exported(options.export, 'unmatched.jsonl')
     told = collections.Counter()
     for row in rows:
-        about = truth.spoken_of(key_of(row), row['proxy'])
+        about = truth.spoken_of(connection_of(row), row['proxy'])
         results.check(row['reason'] == 'no_flow' and about and all(map(truth.is_lost, about)), f'unmatched: {row}, in truth {about}')
         told.update(id(one) for one in about if one['stall_ns'])
     for one in truth.slow(lost=True):
@@ -161,8 +134,7 @@ def main():
     results.check(len(truth.slow(lost=True)) > 0, 'the mirror lost no slow handshake')
     print(f'{sum(1 for _ in truth.all())} connections, {reused} within two seconds of the same port; slow: '
           f'{len(truth.slow(lost=False))} seen, {len(truth.slow(lost=True))} not; {records} records, {rows} unmatched')
-    print(f'{results.passed} passed, {results.failed} failed')
-    return 1 if results.failed else 0
+    return results.end()
 
 
 if __name__ == '__main__':

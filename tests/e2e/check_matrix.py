@@ -13,6 +13,9 @@ import json
 import os
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from records import client_of, contradictions, lines_of, utc_ns
+
 VERDICTS = ['none', 'client', 'client_path', 'server', 'server_path', 'loss', 'idle', 'proxy', 'tap']
 NOT_MADE = 'not made'
 BLAMED = {'client', 'server'}
@@ -22,11 +25,6 @@ WITHOUT_END = {'client-dies', 'client-hangs'}
 LEAST_MADE = 0.9
 LEAST_RIGHT = 0.99
 SHOWN = 3
-
-
-def lines_of(path):
-    with open(path) as file:
-        return [json.loads(line) for line in file if line.strip()]
 
 
 def right_of(text, tap, tls):
@@ -39,19 +37,12 @@ class Records:
     def __init__(self, path):
         self.by_client = collections.defaultdict(list)
         for record in json.load(open(path)):
-            self.by_client[record['client']['ip'], record['client']['port']].append(record)
+            self.by_client[client_of(record)].append(record)
 
     def of(self, run):
         """Its last; a port may have served another run before."""
         return next((record for record in self.by_client[run['ip'], run['port']]
-                     if run['started'] - SECOND_NS < start_ns(record) < run['ended']), None)
-
-
-def start_ns(record):
-    from datetime import datetime, timezone
-    whole, _, fraction = record['start'].rstrip('Z').partition('.')
-    seconds = int(datetime.strptime(whole, '%Y-%m-%dT%H:%M:%S').replace(tzinfo=timezone.utc).timestamp())
-    return seconds * SECOND_NS + int(fraction.ljust(9, '0'))
+                     if run['started'] - SECOND_NS < utc_ns(record['start']) < run['ended']), None)
 
 
 class Matrix:
@@ -115,8 +106,8 @@ def is_made(cause, run, injected):
 
 def adds_up(cause, record):
     """What holds whatever the verdict."""
-    sums = {sum(record['phases'].values()), sum(record['shares'].values())}
-    return sums == {record['duration_ns']} and record['why'] and (record['outcome'] != 'complete' or cause['cause'] not in WITHOUT_END)
+    return not list(contradictions(record)) and record['why'] and \
+        (record['outcome'] != 'complete' or cause['cause'] not in WITHOUT_END)
 
 
 def explained(run, record):

@@ -5,26 +5,17 @@
 TRUTH is what proxies_clients.py said, RECORDS what slowshake read --all --json did. Ends with "N passed, N failed".
 """
 import json
+import os
 import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from records import connection_of, lines_of
+from results import Results
 
 HTTP, TCP, HTTPLOG, TCPLOG, PROXIED, SILENT, NGINX, NGINX_STREAM, NGINX_PROXIED = range(7001, 7010)
 HOSTS = {port: 'edge-a' if port < NGINX else 'edge-b' for port in range(HTTP, NGINX_PROXIED + 1)}
 MEASURED = (HTTP, TCP, PROXIED, SILENT)
 FAILED = ('rejects', 'leaves', 'hangs')
-
-passed = failed = 0
-
-
-def check(what, holds):
-    global passed, failed
-    passed, failed = passed + bool(holds), failed + (not holds)
-    if not holds:
-        print('not so:', what)
-
-
-def lines_of(path):
-    with open(path, encoding='utf-8') as file:
-        return [json.loads(line) for line in file]
 
 
 def reported(truth):
@@ -42,49 +33,50 @@ def is_doubtful(truth):
     return not truth['alone'] and not has_port(truth)
 
 
-def check_doubtful(records, reasons):
+def check_doubtful(results, records, reasons):
     reports = len([record for record in records if 'proxy' in record])
-    check(f'what is in doubt is not guessed: {reports} reports', reports < len(records))
-    check(f'nothing else is left over: {reasons}', reasons == ['ambiguous'] * (len(records) - reports))
+    results.check(reports < len(records), f'{reports} reports: what is in doubt was guessed')
+    results.equal(reasons, ['ambiguous'] * (len(records) - reports), 'what is left over')
 
 
-def check_report(truth, proxy, what):
-    check(f'{what}: of {HOSTS[truth["port"]]}', proxy['host'] == HOSTS[truth['port']])
-    check(f'{what}: failed or not', proxy.get('failed', False) == (truth['kind'] in FAILED))
+def check_report(results, truth, proxy, what):
+    results.equal(proxy['host'], HOSTS[truth['port']], f'{what}: host')
+    results.equal(proxy.get('failed', False), truth['kind'] in FAILED, f'{what}: failed')
     if truth['kind'] == 'slow' and truth['port'] in MEASURED:
-        check(f'{what}: lasted as long as the stall', 290e6 < proxy.get('duration_ns', 0) < 600e6)
+        results.check(290e6 < proxy.get('duration_ns', 0) < 600e6, f'{what}: lasted not as long as the stall: {proxy}')
     if truth['kind'] == 'slow' and truth['port'] not in MEASURED:
-        check(f'{what}: no duration', 'duration_ns' not in proxy)
+        results.check('duration_ns' not in proxy, f'{what}: has a duration')
     if 'proxied' in truth and has_port(truth):
         fields = proxy['fields']
-        check(f'{what}: both clients', (fields['proxied_client_ip'], fields['proxied_client_port']) ==
-              (truth['proxied'][0], str(truth['proxied'][1])) and fields['client_port'] == str(truth['client'][1]))
+        results.equal((fields['proxied_client_ip'], fields['proxied_client_port'], fields['client_port']),
+                      (truth['proxied'][0], str(truth['proxied'][1]), str(truth['client'][1])), f'{what}: both clients')
 
 
-def check_one(truth, record):
+def check_one(results, truth, record):
     what = json.dumps(truth)
-    check(f'{what}: a handshake', record)
+    results.check(record, f'{what}: no handshake')
     if not record:
         return
     proxy = record.get('proxy')
     if not is_doubtful(truth):
-        check(f'{what}: {"a" if reported(truth) else "no"} report, not {proxy}', (proxy is not None) == reported(truth))
+        results.equal(proxy is not None, reported(truth), f'{what}: a report, which is {proxy}')
     if proxy:
-        check_report(truth, proxy, what)
+        check_report(results, truth, proxy, what)
     if 'proxied' in truth:
-        check(f'{what}: the header on the wire', record['proxied']['client'] == dict(zip(('ip', 'port'), truth['proxied'])))
+        results.equal(record['proxied']['client'], dict(zip(('ip', 'port'), truth['proxied'])), f'{what}: the header on the wire')
 
 
 def main(truth_path, records_path, unmatched_path):
-    records = {(r['client']['ip'], r['client']['port'], r['server']['port']): r for r in lines_of(records_path)}
+    results = Results()
+    records = {connection_of(record): record for record in lines_of(records_path)}
     truths = lines_of(truth_path)
-    check('no port was used twice', len({(*t['client'], t['port']) for t in truths}) == len(truths))
+    results.equal(len({(*t['client'], t['port']) for t in truths}), len(truths), 'ports that were not used twice')
     for truth in truths:
-        check_one(truth, records.get((*truth['client'], truth['port'])))
-    check_doubtful([records[(*truth['client'], truth['port'])] for truth in truths if is_doubtful(truth)],
+        check_one(results, truth, records.get((*truth['client'], truth['port'])))
+    check_doubtful(results, [records[(*truth['client'], truth['port'])] for truth in truths if is_doubtful(truth)],
                    [event['reason'] for event in lines_of(unmatched_path)])
-    print(f'{passed} passed, {failed} failed')
+    return results.end()
 
 
 if __name__ == '__main__':
-    main(*sys.argv[1:])
+    sys.exit(main(*sys.argv[1:]))

@@ -10,7 +10,6 @@ import importlib.machinery
 import importlib.util
 import os
 import socket
-import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -13,6 +13,10 @@ import os
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from records import ends_of
+from results import Results
+
 VERSIONS = {0x304: '13', 0x303: '12', 0x302: '11', 0x301: '10', 0x300: 's3', 0x002: 's2'}
 SERVER_NAME, SIGNATURE_ALGORITHMS, ALPN, SUPPORTED_VERSIONS = 0, 13, 16, 43
 
@@ -110,7 +114,7 @@ def first(tree, name):
     return next(values(tree, name), None)
 
 
-def ends_of(packet):
+def ends_of_packet(packet):
     """(client ip, client port, server ip, server port), innermost."""
     protocols = first(packet, 'frame.protocols').split(':')
     inner = next(name for name in reversed(protocols) if name in ('ip', 'ipv6'))
@@ -129,7 +133,7 @@ def expected_of(capture):
         if hello is None or stream in seen:
             continue
         seen.add(stream)
-        ends, mine, own = ends_of(packet), ja4_of(hello), first(hello, 'tls.handshake.ja4')
+        ends, mine, own = ends_of_packet(packet), ja4_of(hello), first(hello, 'tls.handshake.ja4')
         if own is not None and own != mine:
             raise SystemExit(f'{capture}: {ends}: tshark says {own}, {os.path.basename(__file__)} {mine}')
         found.setdefault(ends, []).append(mine)
@@ -140,8 +144,7 @@ def compare(program, capture):
     done = subprocess.run([program, 'read', '--all', '--json', capture], capture_output=True, text=True, check=False)
     expected = expected_of(capture)
     for record in map(json.loads, done.stdout.splitlines()):
-        client, server = record['client'], record['server']
-        ends = client['ip'], client['port'], server['ip'], server['port']
+        ends = ends_of(record)
         wanted, got = expected.get(ends, []), record.get('tls', {}).get('ja4')
         if got in wanted:
             wanted.remove(got)
@@ -157,12 +160,11 @@ def captures_of(path):
 
 
 def main():
-    wrong = [w for path in sys.argv[2:] for capture in captures_of(path) for w in compare(sys.argv[1], capture)]
-    for sentence in filter(None, wrong):
-        print(sentence)
-    failed = sum(w is not None for w in wrong)
-    print(f'{len(wrong) - failed} passed, {failed} failed')
-    return 1 if failed or not wrong else 0
+    results = Results()
+    for capture in (capture for path in sys.argv[2:] for capture in captures_of(path)):
+        for wrong in compare(sys.argv[1], capture):
+            results.check(wrong is None, wrong)
+    return results.end()
 
 
 if __name__ == '__main__':

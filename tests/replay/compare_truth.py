@@ -7,7 +7,6 @@ the notes that make them uncertain, their marks as far as the truth calls them e
 flows, and of flows that the truth does not have, only that the record agrees with itself. Prints each difference, with --table a line of
 counts a source (what stands before "--" in the captures' names); the last line is "N passed, N failed".
 """
-import calendar
 import collections
 import glob
 import json
@@ -15,7 +14,9 @@ import os
 import re
 import subprocess
 import sys
-import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from records import contradictions, ends_of, utc_ns
 
 SECONDS = 120
 
@@ -113,29 +114,6 @@ def field_differences(names, record, flow):
     return len(wanted) + 1, differences
 
 
-def own_contradictions(record):
-    """What must be so whatever the capture holds."""
-    said = []
-    if sum(record['phases'].values()) != record['duration_ns']:
-        said.append('phases do not sum to the duration')
-    if sum(record['shares'].values()) != record['duration_ns']:
-        said.append('shares do not sum to the duration')
-    if any(ns < 0 for ns in (*record['phases'].values(), *record['shares'].values())):
-        said.append('a negative phase or share')
-    if record['outcome'] == 'complete' and 'client_finished' not in record['marks']:
-        said.append('complete without an answer')
-    return said
-
-
-def utc_ns(text):
-    whole, fraction = text.rstrip('Z').split('.')
-    return calendar.timegm(time.strptime(whole, '%Y-%m-%dT%H:%M:%S')) * 10**9 + int(fraction)
-
-
-def key(flow):
-    return flow['client']['ip'], flow['client']['port'], flow['server']['ip'], flow['server']['port']
-
-
 def read(program, capture):
     out = subprocess.run([program, 'read', '--all', '--json', capture], capture_output=True, text=True, check=False, timeout=SECONDS)
     records = {}
@@ -143,7 +121,7 @@ def read(program, capture):
         record = json.loads(line)
         start = utc_ns(record['start'])
         record['at'] = {name: start + ns for name, ns in record['marks'].items()}
-        records.setdefault(key(record), []).append(record)
+        records.setdefault(ends_of(record), []).append(record)
     return records, out.returncode, out.stderr
 
 
@@ -157,7 +135,7 @@ class Comparison:
 
     def fail(self, what, flow, said):
         self.counts[what] += 1
-        self.failures.append(f'{self.capture}: {" ".join(map(str, key(flow)))}: {said}; notes {flow.get("notes", [])}')
+        self.failures.append(f'{self.capture}: {" ".join(map(str, ends_of(flow)))}: {said}; notes {flow.get("notes", [])}')
 
     def compare_marks(self, record, flow, wanted):
         for name, ns in wanted.items():
@@ -195,13 +173,13 @@ def compare(names, program, capture, truth):
         comparison.counts['crash'] += 1
         comparison.failures.append(f'{capture}: status {status}: {said[-2000:]}')
     for flow in truth['flows']:
-        comparison.compare_flow(flow, records.get(key(flow), []))
-    known = {key(flow) for flow in truth['flows'] + truth['server_only']}
+        comparison.compare_flow(flow, records.get(ends_of(flow), []))
+    known = {ends_of(flow) for flow in truth['flows'] + truth['server_only']}
     for record in (record for some in records.values() for record in some):
         comparison.counts['records'] += 1
-        for contradiction in own_contradictions(record):
+        for contradiction in contradictions(record):
             comparison.fail('contradictions', record, contradiction)
-        if key(record) not in known:
+        if ends_of(record) not in known:
             comparison.fail('without truth', record, 'the truth has no such handshake')
     return comparison
 

@@ -497,7 +497,9 @@ static void a_tls13_handshake_gives_its_marks_and_what_its_hellos_said(void **st
     assert_int_equal(finding->rtt_ns, US(41800 - 21700 < 20000 - 40 ? 41800 - 21700 : 20000 - 40));
     assert_int_equal(finding->server_rtt_ns, US(20)); /* of the answer's acknowledgement */
     assert_int_equal(played->news[0].accept_ns, EPOCH_NS + US(20000));
+    assert_int_equal(played->news[0].served_ns, EPOCH_NS + US(21700));
     assert_int_equal(played->news[0].end_ns, EPOCH_NS + US(50000));
+    assert_false(played->news[0].early_data);
 
     const struct ss_analyzer_counters *counters = ss_analyzer_counters(played->analyzer);
     assert_int_equal(counters->received_packets, 9);
@@ -686,6 +688,7 @@ static void a_hello_retry_makes_marks_of_its_own(void **state)
                           {SS_MARK_FLIGHT_ACK, 63000},
                           {SS_MARK_CLIENT_FINISHED, 63000}});
     assert_true(finding->tls.hello_retry);
+    assert_int_equal(played->news[0].served_ns, EPOCH_NS + US(21000));
     close_player(played);
     free_tape(tape);
 }
@@ -708,6 +711,7 @@ static void early_data_is_not_the_answer_to_the_flight(void **state)
     assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_FINISHED], US(41500));
     assert_int_equal(finding->mark_ns[SS_MARK_FLIGHT_ACK], US(41000));
     assert_true(finding->tls.early_data);
+    assert_true(played->news[0].early_data);
     close_player(played);
     free_tape(tape);
 }
@@ -1938,6 +1942,8 @@ static void each_way_to_end_has_its_outcome(void **state)
         int64_t last_us = ends_with_segment && rows[i].flags != SS_TCP_RST ? 91000 : 21000;
         assert_int_equal(finding->judged.duration_ns, US(last_us));
         assert_int_equal(finding->judged.pending_ns, is_complete ? 0 : US(91000 - last_us));
+        assert_int_equal(played->news[0].end_ns, EPOCH_NS + US(last_us));
+        assert_int_equal(played->news[0].over_ns, EPOCH_NS + US(91000));
         close_player(played);
         free_tape(tape);
     }
@@ -1986,6 +1992,7 @@ static void a_handshake_that_is_stuck_is_reported_open_and_judged_in_the_end(voi
     idle_until(played, 12 * SECOND);
     const struct ss_finding *open = only_one(played);
     assert_true(open->still_open && played->news[0].still_open);
+    assert_int_equal(played->news[0].over_ns, played->news[0].end_ns);
     assert_int_equal(open->outcome, SS_OUTCOME_UNFINISHED);
     assert_int_equal(open->flags, SS_FLAG_UNFINISHED);
     assert_int_equal(open->verdict, SS_VERDICT_SERVER);

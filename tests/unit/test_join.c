@@ -55,7 +55,8 @@ static struct ss_endpoint endpoint(const char *text)
     return endpoint;
 }
 
-/* A handshake accepted at ms after T0 that took 50 ms from then on, its SYN 20 ms before. */
+/* A handshake accepted at ms after T0 that took 50 ms from then on, its SYN 20 ms before. The proxy answered
+ * at its very end. */
 static struct ss_news news(const char *client, int64_t ms)
 {
     return (struct ss_news){
@@ -63,7 +64,9 @@ static struct ss_news news(const char *client, int64_t ms)
         .server = endpoint("198.51.100.1:443"),
         .start_ns = T0 + (ms - 20) * MS,
         .accept_ns = T0 + ms * MS,
+        .served_ns = T0 + (ms + 50) * MS,
         .end_ns = T0 + (ms + 50) * MS,
+        .over_ns = T0 + (ms + 50) * MS,
     };
 }
 
@@ -86,6 +89,7 @@ static struct ss_join_flow *add_flow(struct bench *bench, const char *client, in
 
 static enum ss_join_result add(struct bench *bench, const struct ss_event *event)
 {
+    bench->flow = NULL;
     enum ss_join_result result =
         ss_join_add_event(bench->join, event, event->time_ns, &bench->flow, &bench->reason);
     check_identity(bench);
@@ -105,6 +109,50 @@ static bool expire(struct bench *bench, int64_t now_ns)
     bool expired = ss_join_expire(bench->join, now_ns, &bench->event, &bench->flow, &bench->reason);
     check_identity(bench);
     return expired;
+}
+
+/* One of many clients: an address with that port of it. */
+struct client {
+    char text[32];
+};
+
+static struct client client(const char *ip, unsigned number)
+{
+    struct client client;
+    snprintf(client.text, sizeof(client.text), "%s:%u", ip, 1000 + number);
+    return client;
+}
+
+/* One handshake and its event, of a new client each time. */
+static enum ss_join_result step(struct bench *bench, unsigned number, enum ss_event_moment moment, int64_t ms,
+                                int64_t shift_ms)
+{
+    struct client one = client("203.0.113.77", number);
+    add_flow(bench, one.text, ms);
+    return add_event(bench, one.text, moment, ms + shift_ms);
+}
+
+static struct ss_join_host host_of(const struct bench *bench)
+{
+    struct ss_join_host host = {0};
+    assert_int_equal(ss_join_hosts(bench->join, &host, 1), 1);
+    return host;
+}
+
+/* An accept at 1000 ms; server NULL: not logged. */
+static struct ss_event event_to(const char *client, const char *server)
+{
+    struct ss_event made = event(client, SS_EVENT_ACCEPTED, 1000);
+    made.has_server = server != NULL;
+    if (server)
+        made.server = endpoint(server);
+    return made;
+}
+
+static void check_row(unsigned row, unsigned got, unsigned wanted)
+{
+    if (got != wanted)
+        fail_msg("row %u: %u instead of %u", row, got, wanted);
 }
 
 #define A "192.0.2.7:51234"
@@ -145,8 +193,7 @@ static void one_handshake_and_one_event_are_joined_by_their_times(void **state)
         struct ss_event added = event(A, rows[i].moment, rows[i].ms);
         added.duration_ns = rows[i].duration_ms < 0 ? -1 : rows[i].duration_ms * MS;
         enum ss_join_result result = add(&bench, &added);
-        if (result != rows[i].result)
-            fail_msg("row %u: %d instead of %d", i, result, rows[i].result);
+        check_row(i, result, rows[i].result);
         if (result == SS_JOIN_MATCHED) {
             assert_ptr_equal(bench.flow, flow);
         } else {
@@ -182,13 +229,9 @@ static void an_event_of_another_address_finds_nothing(void **state)
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct bench bench = bench_of(8, 8);
         add_flow(&bench, A, 1000);
-        struct ss_event added = event(rows[i].client, SS_EVENT_ACCEPTED, 1000);
-        added.has_server = rows[i].server != NULL;
-        if (added.has_server)
-            added.server = endpoint(rows[i].server);
+        struct ss_event added = event_to(rows[i].client, rows[i].server);
         enum ss_join_result result = add(&bench, &added);
-        if (result != rows[i].result)
-            fail_msg("row %u: %d instead of %d", i, result, rows[i].result);
+        check_row(i, result, rows[i].result);
         if (result == SS_JOIN_WAITING) {
             assert_true(expire(&bench, SS_JOIN_FOREVER));
             assert_int_equal(bench.reason, SS_UNMATCHED_NO_FLOW);
@@ -272,8 +315,7 @@ static void a_port_used_again_is_resolved_by_time(void **state)
         add_flow(&bench, A, 1000);
         add_flow(&bench, A, 9000);
         enum ss_join_result result = add_event(&bench, A, rows[i].moment, rows[i].ms);
-        if (result != (rows[i].found ? SS_JOIN_MATCHED : SS_JOIN_UNMATCHED))
-            fail_msg("row %u: %d", i, result);
+        check_row(i, result, rows[i].found ? SS_JOIN_MATCHED : SS_JOIN_UNMATCHED);
         if (rows[i].found)
             assert_int_equal(bench.flow->news.accept_ns, T0 + rows[i].found * MS);
         else
@@ -285,12 +327,8 @@ static void a_port_used_again_is_resolved_by_time(void **state)
 /* Ten unambiguous joins of a host whose clock is shift_ms ahead. */
 static void teach(struct bench *bench, int64_t shift_ms)
 {
-    for (unsigned i = 0; i < 10; i++) {
-        char client[32];
-        snprintf(client, sizeof(client), "203.0.113.5:%u", 1000 + i);
-        add_flow(bench, client, 100 * i);
-        add_event(bench, client, SS_EVENT_ACCEPTED, 100 * i + shift_ms);
-    }
+    for (unsigned i = 0; i < 10; i++)
+        step(bench, 9000 + i, SS_EVENT_ACCEPTED, 100 * i, shift_ms);
     while (expire(bench, T0 - HOLD))
         assert_non_null(bench->flow);
 }
@@ -345,7 +383,7 @@ static void an_early_event_does_not_take_the_ports_last_handshake(void **state)
 
     /* The proxy was stopped and accepted 5 s late: that is within the handshake. */
     struct ss_news slow = news("192.0.2.7:7", 1000);
-    slow.end_ns += 6 * S;
+    slow.served_ns = slow.over_ns = slow.end_ns += 6 * S;
     last = ss_join_add_flow(bench.join, &slow, 0);
     assert_int_equal(add_event(&bench, "192.0.2.7:7", SS_EVENT_ACCEPTED, 6000), SS_JOIN_MATCHED);
     end(&bench);
@@ -370,27 +408,66 @@ static void an_event_without_a_port_takes_a_single_handshake_only(void **state)
     }
 }
 
+/* The proxy gives a silent client up after its timeout, writes its line and closes. */
+static void a_line_about_a_handshake_that_was_given_up_comes_long_after_its_last_packet(void **state)
+{
+    (void)state;
+    const struct {
+        const char *client;
+        int64_t ms;
+        enum ss_join_result result;
+    } rows[] = {
+        {"192.0.2.7", 61000, SS_JOIN_MATCHED},
+        {"192.0.2.7", 59100, SS_JOIN_MATCHED},
+        {"192.0.2.7", 62900, SS_JOIN_MATCHED},
+        {"192.0.2.7", 63100, SS_JOIN_WAITING},
+        {"192.0.2.7", 3000, SS_JOIN_MATCHED},
+        {"192.0.2.7", 30000, SS_JOIN_WAITING}, /* nothing happened then */
+        {A, 61000, SS_JOIN_MATCHED},
+        {A, 30000, SS_JOIN_MATCHED},
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bench bench = bench_of(8, 8);
+        struct ss_news given_up = news(A, 1000);
+        given_up.over_ns = T0 + 61000 * MS;
+        ss_join_add_flow(bench.join, &given_up, 0);
+        enum ss_join_result result = add_event(&bench, rows[i].client, SS_EVENT_LOGGED, rows[i].ms);
+        check_row(i, result, rows[i].result);
+        end(&bench);
+    }
+}
+
+static void a_line_about_a_handshake_that_is_still_open_waits_until_it_is_over(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(8, 8);
+    struct ss_news silent = news(A, 1000);
+    silent.still_open = true;
+    struct ss_join_flow *flow = ss_join_add_flow(bench.join, &silent, 0);
+    assert_int_equal(add_event(&bench, "192.0.2.7", SS_EVENT_LOGGED, 61000), SS_JOIN_WAITING);
+    assert_false(ss_join_take_waiting(bench.join, flow, &bench.event));
+    silent.still_open = false;
+    silent.over_ns = T0 + 61000 * MS;
+    assert_ptr_equal(ss_join_add_flow(bench.join, &silent, 0), flow);
+    assert_true(ss_join_take_waiting(bench.join, flow, &bench.event));
+    end(&bench);
+}
+
 static void the_offset_of_a_host_is_the_median_of_its_samples(void **state)
 {
     (void)state;
     struct bench bench = bench_of(256, 8);
     for (unsigned i = 0; i < 30; i++) {
-        char client[32];
-        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
-        add_flow(&bench, client, 100 * i);
-        /* 120 ms ahead, and every fifth was accepted late */
-        assert_int_equal(
-            add_event(&bench, client, SS_EVENT_ACCEPTED, 100 * i + 120 + (i % 5 == 0 ? 45 : i % 3)),
-            SS_JOIN_MATCHED);
+        int64_t shift_ms = 120 + (i % 5 == 0 ? 45 : i % 3); /* ahead, and every fifth was accepted late */
+        assert_int_equal(step(&bench, i, SS_EVENT_ACCEPTED, 100 * i, shift_ms), SS_JOIN_MATCHED);
         assert_int_equal(ss_join_offset(bench.join, "edge-1") != 0, i >= SS_JOIN_LEARNED - 1);
     }
-    struct ss_join_host hosts[2];
-    assert_int_equal(ss_join_hosts(bench.join, hosts, 2), 1);
-    assert_string_equal(hosts[0].name, "edge-1");
-    assert_int_equal(hosts[0].joined, 30);
-    assert_int_equal(hosts[0].samples, 30);
-    assert_in_range(hosts[0].offset_ns, 120 * MS, 123 * MS);
-    assert_in_range(hosts[0].spread_ns, 0, 2 * MS);
+    struct ss_join_host host = host_of(&bench);
+    assert_string_equal(host.name, "edge-1");
+    assert_int_equal(host.joined, 30);
+    assert_int_equal(host.samples, 30);
+    assert_in_range(host.offset_ns, 120 * MS, 123 * MS);
+    assert_in_range(host.spread_ns, 0, 2 * MS);
     assert_int_equal(ss_join_offset(bench.join, "edge-2"), 0);
     end(&bench);
 }
@@ -416,12 +493,8 @@ static void samples_that_disagree_teach_nothing(void **state)
 {
     (void)state;
     struct bench bench = bench_of(64, 64);
-    for (unsigned i = 0; i < 40; i++) {
-        char client[32];
-        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
-        add_flow(&bench, client, 1000);
-        add_event(&bench, client, SS_EVENT_ACCEPTED, 1000 + 7000 * (int64_t)((i * 7) % 40));
-    }
+    for (unsigned i = 0; i < 40; i++)
+        step(&bench, i, SS_EVENT_ACCEPTED, 1000, 7000 * (int64_t)((i * 7) % 40));
     assert_int_equal(ss_join_offset(bench.join, "edge-1"), 0);
     end(&bench);
 }
@@ -433,10 +506,8 @@ static void a_handshake_gives_one_sample_however_many_lines_it_has(void **state)
     add_flow(&bench, A, 1000);
     for (unsigned i = 0; i < 20; i++)
         assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1000 + 50 * i), SS_JOIN_MATCHED);
-    struct ss_join_host host;
-    assert_int_equal(ss_join_hosts(bench.join, &host, 1), 1);
-    assert_int_equal(host.samples, 1);
-    assert_int_equal(host.joined, 20);
+    assert_int_equal(host_of(&bench).samples, 1);
+    assert_int_equal(host_of(&bench).joined, 20);
     end(&bench);
 }
 
@@ -444,12 +515,8 @@ static void a_host_whose_clock_was_set_is_learned_anew(void **state)
 {
     (void)state;
     struct bench bench = bench_of(256, 64);
-    for (unsigned i = 0; i < 100; i++) {
-        char client[32];
-        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
-        add_flow(&bench, client, 100 * i);
-        add_event(&bench, client, SS_EVENT_ACCEPTED, 100 * i + (i < 70 ? 0 : 90000));
-    }
+    for (unsigned i = 0; i < 100; i++)
+        step(&bench, i, SS_EVENT_ACCEPTED, 100 * i, i < 70 ? 0 : 90000);
     /* The first ones after the step had to wait in vain; the others are joined by what these taught. */
     assert_int_equal(ss_join_offset(bench.join, "edge-1"), MS / 2);
     while (expire(&bench, T0 + 200 * S))
@@ -470,7 +537,7 @@ static void a_handshake_judged_again_keeps_its_events(void **state)
     flow->exported = true;
     flow->revision = 2;
     struct ss_news again = news(A, 1000);
-    again.end_ns += 7 * S;
+    again.over_ns = again.end_ns += 7 * S;
     again.note = 99;
     assert_ptr_equal(ss_join_add_flow(bench.join, &again, 3), flow);
     assert_int_equal(flow->events, 1);
@@ -501,11 +568,8 @@ static void the_oldest_handshake_gives_way(void **state)
 {
     (void)state;
     struct bench bench = bench_of(4, 8);
-    for (unsigned i = 0; i < 6; i++) {
-        char client[32];
-        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
-        add_flow(&bench, client, 100 * i);
-    }
+    for (unsigned i = 0; i < 6; i++)
+        add_flow(&bench, client("192.0.2.1", i).text, 100 * i);
     assert_int_equal(ss_join_counters(bench.join)->flows, 4);
     assert_int_equal(ss_join_counters(bench.join)->flows_evicted, 2);
     assert_int_equal(add_event(&bench, "192.0.2.1:1001", SS_EVENT_ACCEPTED, 100), SS_JOIN_WAITING);
@@ -544,11 +608,8 @@ static void a_clients_choice_of_ports_does_not_make_walks_long(void **state)
 {
     (void)state;
     struct bench bench = bench_of(4096, 8);
-    for (unsigned i = 0; i < 4000; i++) {
-        char client[32];
-        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
-        add_flow(&bench, client, i < 2000 ? 10 * i : 900000);
-    }
+    for (unsigned i = 0; i < 4000; i++)
+        add_flow(&bench, client("192.0.2.1", i).text, i < 2000 ? 10 * i : 900000);
     assert_int_equal(add_event(&bench, "192.0.2.1", SS_EVENT_ACCEPTED, 0), SS_JOIN_WAITING);
     assert_int_equal(ss_join_counters(bench.join)->walks_cut, 1);
     assert_int_equal(add_event(&bench, "192.0.2.1:1000", SS_EVENT_ACCEPTED, 0), SS_JOIN_MATCHED);
@@ -562,7 +623,7 @@ static void times_at_the_ends_of_the_range_do_no_harm(void **state)
     struct bench bench = bench_of(64, 512);
     for (unsigned i = 0; i < 6; i++) {
         struct ss_news flow = news(A, 1000);
-        flow.start_ns = flow.accept_ns = flow.end_ns = times[i];
+        flow.start_ns = flow.accept_ns = flow.served_ns = flow.end_ns = flow.over_ns = times[i];
         ss_join_add_flow(bench.join, &flow, 0);
         for (unsigned j = 0; j < 18; j++) {
             struct ss_event added = event(j % 2 ? A : "192.0.2.7", j / 6, 0);
@@ -588,15 +649,14 @@ static void none_is_joined_to_a_wrong_handshake(void **state)
     uint64_t random = 88172645463325252ULL, matched = 0;
     for (unsigned i = 0; i < 3000; i++) {
         random ^= random << 13, random ^= random >> 7, random ^= random << 17;
-        char client[32];
-        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + (unsigned)(random % 50));
+        struct client one = client("192.0.2.1", (unsigned)(random % 50));
         int64_t ms = 1000 + 100 * (int64_t)i;
-        struct ss_event added = event(client, SS_EVENT_ACCEPTED, ms);
+        struct ss_event added = event(one.text, SS_EVENT_ACCEPTED, ms);
         snprintf(added.sni, sizeof(added.sni), "%lld", (long long)(T0 + ms * MS));
         bool first = random >> 20 & 1;
         if (first && add(&bench, &added) == SS_JOIN_MATCHED)
             fail_msg("joined before its handshake was there");
-        struct ss_join_flow *flow = add_flow(&bench, client, ms);
+        struct ss_join_flow *flow = add_flow(&bench, one.text, ms);
         while (ss_join_take_waiting(bench.join, flow, &bench.event)) {
             matched++;
             assert_int_equal(strtoll(bench.event.sni, NULL, 10), flow->news.accept_ns);
@@ -645,13 +705,9 @@ static void an_event_finds_its_handshake_by_the_client_of_the_proxy_header(void 
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct bench bench = bench_of(8, 8);
         struct ss_join_flow *flow = add_proxied(&bench, LB, A, 1000);
-        struct ss_event added = event(rows[i].client, SS_EVENT_ACCEPTED, 1000);
-        added.has_server = rows[i].server != NULL;
-        if (added.has_server)
-            added.server = endpoint(rows[i].server);
+        struct ss_event added = event_to(rows[i].client, rows[i].server);
         enum ss_join_result result = add(&bench, &added);
-        if (result != rows[i].result)
-            fail_msg("row %u: %d instead of %d", i, result, rows[i].result);
+        check_row(i, result, rows[i].result);
         if (result == SS_JOIN_MATCHED)
             assert_ptr_equal(bench.flow, flow);
         end(&bench);
@@ -708,11 +764,8 @@ static void a_proxy_header_that_is_seen_late_is_found_nevertheless(void **state)
     struct ss_join_flow *flow = add_flow(&bench, LB, 1000); /* judged while it was silent */
     assert_ptr_equal(add_proxied(&bench, LB, A, 1000), flow);
     assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1000), SS_JOIN_MATCHED);
-    for (unsigned i = 0; i < 4; i++) { /* both names go when it gives way */
-        char client[32];
-        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
-        add_flow(&bench, client, 1000);
-    }
+    for (unsigned i = 0; i < 4; i++) /* both names go when it gives way */
+        add_flow(&bench, client("192.0.2.1", i).text, 1000);
     assert_int_equal(add_event(&bench, A, SS_EVENT_ACCEPTED, 1000), SS_JOIN_WAITING);
     assert_int_equal(add_event(&bench, LB, SS_EVENT_ACCEPTED, 1000), SS_JOIN_WAITING);
     end(&bench);
@@ -723,38 +776,17 @@ static void clients_behind_one_address_are_told_apart_by_their_ports(void **stat
     (void)state;
     struct bench bench = bench_of(256, 8);
     struct ss_join_flow *flows[100];
+    for (unsigned i = 0; i < 100; i++)
+        flows[i] = add_flow(&bench, client("192.0.2.1", i).text, i);
     for (unsigned i = 0; i < 100; i++) {
-        char client[32];
-        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
-        flows[i] = add_flow(&bench, client, i);
-    }
-    for (unsigned i = 0; i < 100; i++) {
-        char client[32];
-        snprintf(client, sizeof(client), "192.0.2.1:%u", 1000 + i);
-        assert_int_equal(add_event(&bench, client, SS_EVENT_ACCEPTED, 50), SS_JOIN_MATCHED);
+        assert_int_equal(add_event(&bench, client("192.0.2.1", i).text, SS_EVENT_ACCEPTED, 50),
+                         SS_JOIN_MATCHED);
         assert_ptr_equal(bench.flow, flows[i]);
     }
     /* Without a port, a hundred fit. */
     assert_int_equal(add_event(&bench, "192.0.2.1", SS_EVENT_ACCEPTED, 50), SS_JOIN_UNMATCHED);
     assert_int_equal(bench.reason, SS_UNMATCHED_AMBIGUOUS);
     end(&bench);
-}
-
-/* One handshake and its event, of a new client each time. */
-static enum ss_join_result step(struct bench *bench, unsigned number, enum ss_event_moment moment, int64_t ms,
-                                int64_t shift_ms)
-{
-    char client[32];
-    snprintf(client, sizeof(client), "203.0.113.77:%u", 1000 + number);
-    add_flow(bench, client, ms);
-    return add_event(bench, client, moment, ms + shift_ms);
-}
-
-static struct ss_join_host host_of(const struct bench *bench)
-{
-    struct ss_join_host host = {0};
-    assert_int_equal(ss_join_hosts(bench->join, &host, 1), 1);
-    return host;
 }
 
 static void a_step_of_a_hosts_clock_is_counted_with_its_size_and_time(void **state)
@@ -786,12 +818,11 @@ static void a_proxy_that_is_late_to_accept_has_not_set_its_clock(void **state)
     for (unsigned i = 0; i < 30; i++)
         step(&bench, i, SS_EVENT_ACCEPTED, 100 * i, 0);
     for (unsigned i = 30; i < 50; i++) { /* the handshake had to wait for it */
-        char client[32];
-        snprintf(client, sizeof(client), "203.0.113.77:%u", 1000 + i);
-        struct ss_news slow = news(client, 100 * i);
-        slow.end_ns += 1500 * MS;
+        struct client one = client("203.0.113.77", i);
+        struct ss_news slow = news(one.text, 100 * i);
+        slow.served_ns = slow.over_ns = slow.end_ns += 1500 * MS;
         ss_join_add_flow(bench.join, &slow, 0);
-        assert_int_equal(add_event(&bench, client, SS_EVENT_ACCEPTED, 100 * i + 1400), SS_JOIN_MATCHED);
+        assert_int_equal(add_event(&bench, one.text, SS_EVENT_ACCEPTED, 100 * i + 1400), SS_JOIN_MATCHED);
     }
     assert_int_equal(host_of(&bench).steps, 0);
     end(&bench);
@@ -881,10 +912,9 @@ static void more_hosts_than_there_is_room_for_are_joined_without_learning(void *
     (void)state;
     struct bench bench = bench_of(1024, 64);
     for (unsigned i = 0; i < SS_JOIN_HOSTS + 10; i++) {
-        char client[32];
-        snprintf(client, sizeof(client), "203.0.113.5:%u", 1000 + i);
-        add_flow(&bench, client, i);
-        struct ss_event added = event(client, SS_EVENT_ACCEPTED, i);
+        struct client one = client("192.0.2.1", i);
+        add_flow(&bench, one.text, i);
+        struct ss_event added = event(one.text, SS_EVENT_ACCEPTED, i);
         snprintf(added.host, sizeof(added.host), "edge-%u", i);
         assert_int_equal(add(&bench, &added), SS_JOIN_MATCHED);
     }
@@ -953,45 +983,105 @@ static void a_report_of_an_unseen_handshake_is_not_given_to_its_neighbour(void *
     end(&bench);
 }
 
-/* A port that is used again at once, and a proxy that read its clock before it accepted. */
+/* A port that is used again at once: accepted, answered and ended, in ms. */
+struct use {
+    int64_t accept, served, end;
+};
+
+static struct ss_join_flow *add_use(struct bench *bench, const struct use *use, bool early_data)
+{
+    struct ss_news flow = news(A, use->accept);
+    flow.served_ns = T0 + use->served * MS;
+    flow.end_ns = flow.over_ns = T0 + use->end * MS;
+    flow.early_data = early_data;
+    return ss_join_add_flow(bench->join, &flow, 0);
+}
+
+/* 1 or 2: which of two uses of a port the event is joined to; 0: to none, as both may be meant. */
+static unsigned chosen(const struct use uses[2], bool early_data, const struct ss_event *added)
+{
+    struct bench bench = bench_of(64, 8);
+    teach(&bench, 0);
+    const struct ss_join_flow *first = add_use(&bench, &uses[0], early_data);
+    add_use(&bench, &uses[1], early_data);
+    if (add(&bench, added) == SS_JOIN_WAITING)
+        assert_true(expire(&bench, SS_JOIN_FOREVER));
+    unsigned found = !bench.flow ? 0 : bench.flow == first ? 1 : 2;
+    if (found == 0)
+        assert_int_equal(bench.reason, SS_UNMATCHED_AMBIGUOUS);
+    end(&bench);
+    return found;
+}
+
+/* And a proxy that read its clock before it accepted. */
 static void of_two_uses_of_a_port_the_one_that_fits_at_both_ends_is_taken(void **state)
 {
     (void)state;
     const struct {
-        int64_t first[2], second[2]; /* from accept to end, in ms */
-        int64_t ms, duration_ms;     /* of the event */
-        int found;                   /* 0: none is guessed */
+        struct use uses[2];
+        int64_t ms, duration_ms; /* of the event */
+        unsigned found;
     } rows[] = {
-        {{955, 965}, {979, 1289}, 966, 323, 2}, /* nearer to the first, but ends with the second */
-        {{955, 965}, {970, 1280}, 966, 314, 2}, /* as near as the clock is known */
-        {{700, 1000}, {1010, 1310}, 997, 313, 2},
-        {{700, 1000}, {1010, 1310}, 700, 300, 1},
-        {{955, 965}, {979, 1289}, 956, 9, 1},
-        {{955, 965}, {1050, 1289}, 966, 323, 0}, /* no clock is as stale: or the proxy dawdled */
-        {{955, 965}, {979, 989}, 972, 900, 0},   /* neither ends with it */
+        {{{955, 965, 965}, {979, 1289, 1289}}, 966, 323, 2}, /* nearer to the first, ends with the other */
+        {{{955, 965, 965}, {970, 1280, 1280}}, 966, 314, 2}, /* as near as the clock is known */
+        {{{700, 1000, 1000}, {1010, 1310, 1310}}, 997, 313, 2},
+        {{{700, 1000, 1000}, {1010, 1310, 1310}}, 700, 300, 1},
+        {{{955, 965, 965}, {979, 1289, 1289}}, 956, 9, 1},
+        {{{955, 965, 965}, {1050, 1289, 1289}}, 966, 323, 0}, /* no clock is as stale: or the proxy dawdled */
+        {{{955, 965, 965}, {979, 989, 989}}, 972, 900, 0},    /* neither ends with it */
     };
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct bench bench = bench_of(64, 8);
-        teach(&bench, 0);
-        struct ss_join_flow *flows[3] = {0};
-        for (unsigned k = 1; k <= 2; k++) {
-            const int64_t *span = k == 1 ? rows[i].first : rows[i].second;
-            struct ss_news flow = news(A, span[0]);
-            flow.end_ns = T0 + span[1] * MS;
-            flows[k] = ss_join_add_flow(bench.join, &flow, 0);
-        }
         struct ss_event added = event(A, SS_EVENT_ACCEPTED, rows[i].ms);
         added.duration_ns = rows[i].duration_ms * MS;
-        enum ss_join_result result = add(&bench, &added);
-        if ((result == SS_JOIN_MATCHED) != (rows[i].found != 0))
-            fail_msg("row %u: %d", i, result);
-        if (rows[i].found && bench.flow != flows[rows[i].found])
-            fail_msg("row %u: the other one", i);
-        if (result == SS_JOIN_WAITING)
-            assert_true(expire(&bench, SS_JOIN_FOREVER));
-        if (!rows[i].found)
-            assert_int_equal(bench.reason, SS_UNMATCHED_AMBIGUOUS);
-        end(&bench);
+        check_row(i, chosen(rows[i].uses, false, &added), rows[i].found);
+    }
+}
+
+static void a_proxy_had_accepted_when_it_answered(void **state)
+{
+    (void)state;
+    const struct use slow = {1000, 1001, 1300}, again = {1302, 1303, 1602}, served_late = {1000, 1299, 1300};
+    const struct use quick = {1000, 1001, 1003}, at_once = {1006, 1007, 1306};
+    const struct {
+        struct use uses[2];
+        int64_t ms; /* of the accept */
+        unsigned found;
+    } rows[] = {
+        {{slow, again}, 1003, 1},        {{slow, again}, 1301, 2},
+        {{slow, again}, 1298, 2},        /* its clock was read before */
+        {{served_late, again}, 1301, 0}, /* accepted late, or the next */
+        {{quick, at_once}, 1004, 0},
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct ss_event added = event(A, SS_EVENT_ACCEPTED, rows[i].ms);
+        check_row(i, chosen(rows[i].uses, false, &added), rows[i].found);
+    }
+}
+
+/* Accepted as near to each other as the clock is known. */
+static void a_line_is_not_about_a_handshake_that_had_not_ended(void **state)
+{
+    (void)state;
+    const struct use quick = {1000, 1001, 1003}, slow = {1006, 1007, 1306}, quick_too = {1006, 1007, 1010};
+    const struct {
+        struct use uses[2];
+        int64_t age_ms; /* of the connection, when the line was written */
+        bool failed, early_data;
+        unsigned found;
+    } rows[] = {
+        {{quick, slow}, 4, false, false, 1},
+        {{quick, slow}, 303, false, false, 0}, /* of the second, or late of the first */
+        {{quick, slow}, 285, false, false, 0}, /* as exactly as a proxy reads its clock */
+        {{quick, slow}, 0, false, false, 0},   /* not logged */
+        {{quick, slow}, 4, true, false, 0},    /* given up before its end */
+        {{quick, slow}, 4, false, true, 0},    /* answered before its end */
+        {{quick, quick_too}, 4, false, false, 0},
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct ss_event added = event(A, SS_EVENT_ACCEPTED, 1003);
+        added.age_ns = rows[i].age_ms * MS;
+        added.failed = rows[i].failed;
+        check_row(i, chosen(rows[i].uses, rows[i].early_data, &added), rows[i].found);
     }
 }
 
@@ -1104,6 +1194,8 @@ int main(void)
         cmocka_unit_test(two_handshakes_within_slack_are_told_apart_once_the_clock_is_known),
         cmocka_unit_test(an_early_event_does_not_take_the_ports_last_handshake),
         cmocka_unit_test(an_event_without_a_port_takes_a_single_handshake_only),
+        cmocka_unit_test(a_line_about_a_handshake_that_was_given_up_comes_long_after_its_last_packet),
+        cmocka_unit_test(a_line_about_a_handshake_that_is_still_open_waits_until_it_is_over),
         cmocka_unit_test(the_offset_of_a_host_is_the_median_of_its_samples),
         cmocka_unit_test(a_host_that_is_minutes_off_is_learned_and_then_joined),
         cmocka_unit_test(samples_that_disagree_teach_nothing),
@@ -1134,6 +1226,8 @@ int main(void)
         cmocka_unit_test(the_oldest_handshake_moves_on_when_the_index_is_full),
         cmocka_unit_test(a_report_of_an_unseen_handshake_is_not_given_to_its_neighbour),
         cmocka_unit_test(of_two_uses_of_a_port_the_one_that_fits_at_both_ends_is_taken),
+        cmocka_unit_test(a_proxy_had_accepted_when_it_answered),
+        cmocka_unit_test(a_line_is_not_about_a_handshake_that_had_not_ended),
         cmocka_unit_test(how_late_events_come_is_measured),
         cmocka_unit_test(addresses_spread_over_the_buckets_by_the_seed),
         cmocka_unit_test(a_room_of_nothing_is_refused),

@@ -349,6 +349,20 @@ static void nginx_lines_are_events(void **state)
     check_rows(create_preset(SS_FORMAT_NGINX, 0), ROWS, COUNT_OF(ROWS));
 }
 
+/* Which has no finer clock than the milliseconds that both numbers are cut to. */
+static void a_line_that_tells_how_old_the_connection_is_tells_it_at_the_most(void **state)
+{
+    (void)state;
+    struct ss_format *format = create_preset(SS_FORMAT_NGINX, 0);
+    struct ss_event event;
+    assert_int_equal(apply(format, "client=192.0.2.7:5 logged=1795828831.716 connection_time=0.302", &event),
+                     SS_FORMAT_EVENT);
+    assert_int_equal(event.age_ns, 303 * MS);
+    assert_int_equal(apply(format, "client=192.0.2.7:5 logged=1795828831.716", &event), SS_FORMAT_EVENT);
+    assert_int_equal(event.age_ns, 0);
+    ss_format_free(format);
+}
+
 static void envoy_lines_are_events(void **state)
 {
     (void)state;
@@ -911,6 +925,7 @@ int main(void)
         cmocka_unit_test(what_lasted_less_than_the_minimum_is_short),
         cmocka_unit_test(a_duration_of_nothing_may_be_that_of_a_later_request),
         cmocka_unit_test(nginx_lines_are_events),
+        cmocka_unit_test(a_line_that_tells_how_old_the_connection_is_tells_it_at_the_most),
         cmocka_unit_test(envoy_lines_are_events),
         cmocka_unit_test(caddy_lines_are_events),
         cmocka_unit_test(traefik_lines_are_events),
