@@ -448,6 +448,26 @@ static void what_was_lost_before_the_tap_shows_in_what_the_sender_says_of_itself
               {.ms = 242, .side = S, .from = FLIGHT, .to = FLIGHT, .acked = ANSWER, .id = -1, .label = 6}},
          .evidence = {{SS_EVIDENCE_TIMEOUT_LENGTH, 15, 230}},
          .largest = SS_SHARE_LOSS},
+        {.about =
+             "over IPv6, the answer after 40 ms of the client's own and a timeout: the end of the silence",
+         .tap = SS_TAP_MIDDLE,
+         .segments =
+             {OPENED_6,
+              {.ms = 16, .side = S, .from = START, .to = FLIGHT, .acked = HELLO, .id = -1, .label = 6},
+              {.ms = 26, .side = C, .from = HELLO, .to = HELLO, .acked = FLIGHT, .id = -1, .label = 5},
+              {.ms = 290, .side = C, .from = HELLO, .to = ANSWER, .acked = FLIGHT, .id = -1, .label = 5},
+              {.ms = 292, .side = S, .from = FLIGHT, .to = FLIGHT, .acked = ANSWER, .id = -1, .label = 6}},
+         .evidence = {{SS_EVIDENCE_TIMEOUT_LENGTH, 41, 290}},
+         .largest = SS_SHARE_LOSS},
+        {.about = "over IPv6, half a timeout longer than one: the client's time",
+         .tap = SS_TAP_MIDDLE,
+         .segments =
+             {OPENED_6,
+              {.ms = 16, .side = S, .from = START, .to = FLIGHT, .acked = HELLO, .id = -1, .label = 6},
+              {.ms = 26, .side = C, .from = HELLO, .to = HELLO, .acked = FLIGHT, .id = -1, .label = 5},
+              {.ms = 366, .side = C, .from = HELLO, .to = ANSWER, .acked = FLIGHT, .id = -1, .label = 5},
+              {.ms = 368, .side = S, .from = FLIGHT, .to = FLIGHT, .acked = ANSWER, .id = -1, .label = 6}},
+         .largest = SS_SHARE_CLIENT},
         {.about = "beside the server there is nothing to lose it",
          .tap = SS_TAP_SERVER,
          .segments =
