@@ -265,6 +265,10 @@ lab_far_up()
     lab_relay "$@"
 }
 
+# Relay options that lose a ClientHello as a whole. OpenSSL 3.5 needs two segments for it, of which the second is lost twice:
+# itself, and the probe that would bring a quick recovery.
+LAB_LOSE_CLIENT_HELLO=(--drop client_hello --drop 'client_hello:2*2')
+
 # lab_relay [RELAY-OPTION...]: other rules from now on.
 lab_relay()
 {
