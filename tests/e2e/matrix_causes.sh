@@ -68,7 +68,8 @@ cause_client_hangs()
     sleep 1.5
 }
 
-# From when its ClientHello is sent, all of them and a busy program have next to no CPU, until two seconds are over.
+# From when its ClientHello is sent, all of them and a busy program have next to no CPU, until two seconds are over: a millisecond of
+# each second lets one or two of them go on, at most.
 cause client-starved client middle server
 cause_client_starved()
 {

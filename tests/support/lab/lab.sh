@@ -489,11 +489,10 @@ lab_capture_end()
 
 # --- too little CPU ------------------------------------------------------------------------------------------------
 
-# lab_starved_group PERCENT [PERIOD-MS]: a cgroup that gets that much of one CPU in each period; its directory is in LAB_CGROUP.
+# lab_starved_group MS [PERIOD-MS]: a cgroup that gets so many ms of one CPU in each period; its directory is in LAB_CGROUP.
 lab_starved_group()
 {
-    local root period_us=$((${2:-100} * 1000)) quota_us
-    quota_us=$((period_us * $1 / 100))
+    local root period_us=$((${2:-100} * 1000)) quota_us=$(($1 * 1000))
     if root=$(lab_cgroup_root cgroup cpu); then
         LAB_CGROUP=$root/$LAB
         mkdir -p "$LAB_CGROUP"
