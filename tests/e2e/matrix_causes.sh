@@ -3,64 +3,54 @@
 #
 # The causes of test_matrix: what is done, and what is right to say of it.
 #
-#     cause NAME RIGHT TAP...     the function that does it is cause_NAME, with _ for -
+#     cause NAME RIGHT TAP... [-- COMMAND...]     what does it is that command, or the function cause_NAME, with _ for -
 #
 # RIGHT is a verdict or several, "a|b", or such by TLS version, by tap, or by both (see check_matrix.py). TAP is where the appliance
 # is told that the mirror is; told the server's side, there is next to nothing between the mirror and the server.
 #
 #     near, beyond, mirror RELAY-OPTION...   on the client's side of the mirror, on the server's, and on the mirror's way to the tap
 #     clients OPTION...                      makes the runs; SERVERS and FAMILIES choose
+#     on SIDE RELAY-OPTION...                one of the first three, then the runs
+#     over FAMILIES COMMAND...               over one of 4 and 6 alone
 #     slow_server MOMENT OPTION...           an OpenSSL server that stalls (servers.py), on port SLOW
 declare -a CAUSES
-declare -A RIGHT SEEN_FROM
+declare -A RIGHT SEEN_FROM HOW
 
 cause()
 {
+    local rest=${*:3}
     CAUSES+=("$1")
     RIGHT[$1]=$2
-    SEEN_FROM[$1]=${*:3}
+    SEEN_FROM[$1]=${rest%% -- *}
+    HOW[$1]=cause_${1//-/_}
+    [[ $rest != *' -- '* ]] || HOW[$1]=${rest#* -- }
 }
 
-cause healthy none middle server client
-cause_healthy()
+on()
 {
+    "$@"
     clients
 }
+
+over()
+{
+    FAMILIES=$1 "${@:2}"
+}
+
+cause healthy none middle server client -- clients
 
 # --- the client ----------------------------------------------------------------------------------------------------
 
 # Who waits before it speaks is idle; a limit for hello_wait flags it.
-cause client-before-hello idle middle server
-cause_client_before_hello()
-{
-    clients --stall-at hello --stall-ms $STALL
-}
-
-cause client-in-hello client middle server
-cause_client_in_hello()
-{
-    clients --stall-at hello-mid --stall-ms $STALL
-}
-
-cause client-before-finished client middle server client
-cause_client_before_finished()
-{
-    clients --stall-at finished --stall-ms $STALL
-}
+cause client-before-hello idle middle server -- clients --stall-at hello --stall-ms $STALL
+cause client-in-hello client middle server -- clients --stall-at hello-mid --stall-ms $STALL
+cause client-before-finished client middle server client -- clients --stall-at finished --stall-ms $STALL
 
 # As long as a lost Finished would take to come again: its identifications follow one another.
-cause client-like-a-timeout client middle server
-cause_client_like_a_timeout()
-{
-    FAMILIES=4 clients --stall-at finished --stall-ms $TIMEOUT_MS
-}
+cause client-like-a-timeout client middle server -- over 4 clients --stall-at finished --stall-ms $TIMEOUT_MS
 
 # Nothing numbers the packets of IPv6.
-cause client-like-a-timeout-6 'client|loss' middle server
-cause_client_like_a_timeout_6()
-{
-    FAMILIES=6 clients --stall-at finished --stall-ms $TIMEOUT_MS
-}
+cause client-like-a-timeout-6 'client|loss' middle server -- over 6 clients --stall-at finished --stall-ms $TIMEOUT_MS
 
 # Its kernel is gone, too: the ACK of the flight is the last that is heard of it.
 cause client-dies client middle server
@@ -78,7 +68,8 @@ cause_client_hangs()
     sleep 1.5
 }
 
-# From when its ClientHello is sent, all of them and a busy program have next to no CPU, until two seconds are over.
+# From when its ClientHello is sent, all of them and a busy program have next to no CPU, until two seconds are over: a millisecond of
+# each second lets one or two of them go on, at most.
 cause client-starved client middle server
 cause_client_starved()
 {
@@ -145,218 +136,62 @@ cause_server_process_stopped()
 
 # The whole server is stopped: nothing comes from it, and what was sent to it is there when it goes on. Nobody can tell that from its
 # path, but who is beside it.
-cause server-stopped-before-syn server=server,middle=server_path middle server
-cause_server_stopped_before_syn()
-{
-    beyond --pause syn=$STALL
-    clients
-}
-
-cause server-stopped-before-hello server=server,middle=server_path middle server
-cause_server_stopped_before_hello()
-{
-    beyond --pause client_hello=$STALL
-    clients
-}
+cause server-stopped-before-syn server=server,middle=server_path middle server -- on beyond --pause syn=$STALL
+cause server-stopped-before-hello server=server,middle=server_path middle server -- on beyond --pause client_hello=$STALL
 
 # In TLS 1.3 the handshake ends with the Finished, which the tap has seen by then.
-cause server-stopped-before-finished server/1.2=server,middle/1.2=server_path,1.3=none middle server
-cause_server_stopped_before_finished()
-{
-    beyond --pause finished=$STALL
-    clients
-}
+cause server-stopped-before-finished server/1.2=server,middle/1.2=server_path,1.3=none middle server -- \
+    on beyond --pause finished=$STALL
 
 # --- loss on the client's side --------------------------------------------------------------------------------------
 
-# OpenSSL 3.5 needs two segments for its ClientHello. The second one is lost twice, then: itself, and the probe that would bring a
-# quick recovery.
-WHOLE_CLIENT_HELLO=(--drop client_hello --drop 'client_hello:2*2')
-
 # What is lost before the tap leaves no trace when it was the first packet.
-cause lost-syn-near none middle server
-cause_lost_syn_near()
-{
-    near --drop syn
-    clients
-}
-
-cause lost-syn-ack-near loss middle server
-cause_lost_syn_ack_near()
-{
-    near --drop synack
-    clients
-}
-
-cause lost-client-hello-near loss middle server
-cause_lost_client_hello_near()
-{
-    near "${WHOLE_CLIENT_HELLO[@]}"
-    FAMILIES=4 clients
-}
-
-cause lost-client-hello-near-6 'loss|idle' middle server
-cause_lost_client_hello_near_6()
-{
-    near "${WHOLE_CLIENT_HELLO[@]}"
-    FAMILIES=6 clients
-}
+cause lost-syn-near none middle server -- on near --drop syn
+cause lost-syn-ack-near loss middle server -- on near --drop synack
+cause lost-client-hello-near loss middle server -- over 4 on near "${LAB_LOSE_CLIENT_HELLO[@]}"
+cause lost-client-hello-near-6 'loss|idle' middle server -- over 6 on near "${LAB_LOSE_CLIENT_HELLO[@]}"
 
 # Two copies each: the first, and the one that a quick recovery sends.
-cause lost-server-hello-near loss middle server
-cause_lost_server_hello_near()
-{
-    near --drop 'server_flight:1*2'
-    clients
-}
-
-cause lost-flight-end-near loss middle server
-cause_lost_flight_end_near()
-{
-    near --drop 'server_flight:last*2'
-    clients
-}
+cause lost-server-hello-near loss middle server -- on near --drop 'server_flight:1*2'
+cause lost-flight-end-near loss middle server -- on near --drop 'server_flight:last*2'
 
 # In TLS 1.3 a request follows it at once, and gets through.
-cause lost-finished-near loss middle server
-cause_lost_finished_near()
-{
-    near --drop 'finished*2'
-    FAMILIES=4 clients
-}
-
-cause lost-finished-near-6 loss middle server
-cause_lost_finished_near_6()
-{
-    near --drop 'finished*2'
-    FAMILIES=6 clients
-}
+cause lost-finished-near loss middle server -- over 4 on near --drop 'finished*2'
+cause lost-finished-near-6 loss middle server -- over 6 on near --drop 'finished*2'
 
 # Nothing follows it. Where GnuTLS has sent its ChangeCipherSpec of TLS 1.3 apart, the recovery is quick, and nothing slow.
-cause lost-finished-alone-near '1.2=loss,1.3=loss|none' middle server
-cause_lost_finished_alone_near()
+cause lost-finished-alone-near '1.2=loss,1.3=loss|none' middle server -- over 4 lost_finished_alone
+cause lost-finished-alone-near-6 '1.2=loss,1.3=loss|none' middle server -- over 6 lost_finished_alone
+lost_finished_alone()
 {
     near --drop finished
-    FAMILIES=4 clients --stall-at request --stall-ms 600
-}
-
-cause lost-finished-alone-near-6 '1.2=loss,1.3=loss|none' middle server
-cause_lost_finished_alone_near_6()
-{
-    near --drop finished
-    FAMILIES=6 clients --stall-at request --stall-ms 600
+    clients --stall-at request --stall-ms 600
 }
 
 # --- loss on the server's side -------------------------------------------------------------------------------------
 
-cause lost-syn-beyond loss middle client
-cause_lost_syn_beyond()
-{
-    beyond --drop syn
-    clients
-}
-
-cause lost-syn-ack-beyond loss middle client
-cause_lost_syn_ack_beyond()
-{
-    beyond --drop synack
-    clients
-}
-
-cause lost-client-hello-beyond loss middle client
-cause_lost_client_hello_beyond()
-{
-    beyond "${WHOLE_CLIENT_HELLO[@]}"
-    clients
-}
-
-cause lost-server-hello-beyond loss middle client
-cause_lost_server_hello_beyond()
-{
-    beyond --drop 'server_flight:1*2'
-    clients
-}
-
-cause lost-flight-end-beyond loss middle client
-cause_lost_flight_end_beyond()
-{
-    beyond --drop 'server_flight:last*2'
-    FAMILIES=4 clients
-}
-
-cause lost-flight-end-beyond-6 loss middle client
-cause_lost_flight_end_beyond_6()
-{
-    beyond --drop 'server_flight:last*2'
-    FAMILIES=6 clients
-}
+cause lost-syn-beyond loss middle client -- on beyond --drop syn
+cause lost-syn-ack-beyond loss middle client -- on beyond --drop synack
+cause lost-client-hello-beyond loss middle client -- on beyond "${LAB_LOSE_CLIENT_HELLO[@]}"
+cause lost-server-hello-beyond loss middle client -- on beyond --drop 'server_flight:1*2'
+cause lost-flight-end-beyond loss middle client -- over 4 on beyond --drop 'server_flight:last*2'
+cause lost-flight-end-beyond-6 loss middle client -- over 6 on beyond --drop 'server_flight:last*2'
 
 # In TLS 1.3 the tap has seen the end of the handshake before it is lost.
-cause lost-finished-beyond 1.2=loss,1.3=none middle client
-cause_lost_finished_beyond()
-{
-    beyond --drop finished
-    clients
-}
+cause lost-finished-beyond 1.2=loss,1.3=none middle client -- on beyond --drop finished
 
 # --- delay ---------------------------------------------------------------------------------------------------------
 
-cause delay-near client_path middle server
-cause_delay_near()
-{
-    near --up-ms 100 --down-ms 100
-    clients
-}
-
-cause delay-beyond server_path middle client
-cause_delay_beyond()
-{
-    beyond --up-ms 100 --down-ms 100
-    clients
-}
-
-cause jitter-near client_path middle server
-cause_jitter_near()
-{
-    near --up-ms 60 --down-ms 60 --jitter-ms 120
-    clients
-}
-
-cause jitter-beyond server_path middle client
-cause_jitter_beyond()
-{
-    beyond --up-ms 60 --down-ms 60 --jitter-ms 120
-    clients
-}
+cause delay-near client_path middle server -- on near --up-ms 100 --down-ms 100
+cause delay-beyond server_path middle client -- on beyond --up-ms 100 --down-ms 100
+cause jitter-near client_path middle server -- on near --up-ms 60 --down-ms 60 --jitter-ms 120
+cause jitter-beyond server_path middle client -- on beyond --up-ms 60 --down-ms 60 --jitter-ms 120
 
 # A delay that comes once: a packet and all that follows it are late.
-cause late-flight-near client_path middle server
-cause_late_flight_near()
-{
-    near --pause server_flight=300
-    clients
-}
-
-cause late-flight-beyond server_path middle client
-cause_late_flight_beyond()
-{
-    beyond --pause server_flight=300
-    clients
-}
-
-cause late-finished-near client_path middle server
-cause_late_finished_near()
-{
-    near --pause finished=300
-    clients
-}
-
-cause late-finished-beyond 1.2=server_path,1.3=none middle client
-cause_late_finished_beyond()
-{
-    beyond --pause finished=300
-    clients
-}
+cause late-flight-near client_path middle server -- on near --pause server_flight=300
+cause late-flight-beyond server_path middle client -- on beyond --pause server_flight=300
+cause late-finished-near client_path middle server -- on near --pause finished=300
+cause late-finished-beyond 1.2=server_path,1.3=none middle client -- on beyond --pause finished=300
 
 # 40 kB of certificates wait for acknowledgements of what was sent before.
 cause long-chain-near client_path middle server
@@ -375,40 +210,11 @@ cause_long_chain_beyond()
 
 # --- the mirror ----------------------------------------------------------------------------------------------------
 
-cause mirror-loses-some 'none|tap' middle server
-cause_mirror_loses_some()
-{
-    mirror --lose 8
-    clients
-}
-
-cause mirror-loses-client-hello 'none|tap' middle server
-cause_mirror_loses_client_hello()
-{
-    mirror --drop client_hello
-    clients
-}
-
-cause mirror-loses-server-hello 'none|tap' middle server
-cause_mirror_loses_server_hello()
-{
-    mirror --drop server_flight:1
-    clients
-}
-
-cause mirror-loses-flight-ack 'none|tap' middle server
-cause_mirror_loses_flight_ack()
-{
-    mirror --drop flight_ack
-    clients
-}
-
-cause mirror-loses-finished 'none|tap' middle server
-cause_mirror_loses_finished()
-{
-    mirror --drop finished
-    clients
-}
+cause mirror-loses-some 'none|tap' middle server -- on mirror --lose 8
+cause mirror-loses-client-hello 'none|tap' middle server -- on mirror --drop client_hello
+cause mirror-loses-server-hello 'none|tap' middle server -- on mirror --drop server_flight:1
+cause mirror-loses-flight-ack 'none|tap' middle server -- on mirror --drop flight_ack
+cause mirror-loses-finished 'none|tap' middle server -- on mirror --drop finished
 
 # And nothing more is said for longer than a handshake may be unfinished.
 cause mirror-loses-finished-alone 'none|tap' middle server

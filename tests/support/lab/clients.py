@@ -29,6 +29,7 @@ import time
 
 VERSIONS = {'1.2': ssl.TLSVersion.TLSv1_2, '1.3': ssl.TLSVersion.TLSv1_3}
 HANDSHAKE, CLIENT_HELLO = 22, 1
+START_SECONDS = 20 # for all processes to be there
 
 
 class Hung(OSError):
@@ -200,11 +201,13 @@ class Worker:
     """One of the processes that make connections, one after the other. Processes, not threads: waiting for the
     interpreter's lock would lengthen the stalls."""
 
-    def __init__(self, options):
+    def __init__(self, options, all_are_here):
         self.options = options
         self.kinds = [(stack, version) for stack in options.stack.split(',') for version in options.tls.split(',')]
         self.contexts = [context_of_stack(options, *kind) for kind in self.kinds]
         self.sessions = {} # a session belongs to its context and its server
+        all_are_here.wait(START_SECONDS) # nobody's handshake waits for a CPU because others still start
+        self.begin = time.monotonic()
 
     def one(self, number):
         options = self.options
@@ -215,7 +218,7 @@ class Worker:
         stalls = options.stall_ms > 0 and options.every > 0 and number % options.every == options.every - 1
         key = (id(context), target)
         connection = Connection(options, context, stalls, self.sessions.get(key) if options.resume else None, source)
-        time.sleep(max(0, options.begin + number * options.spread_ms / 1000 - time.monotonic()))
+        time.sleep(max(0, self.begin + number * options.spread_ms / 1000 - time.monotonic()))
         result = {'number': number, 'stack': stack, 'tls': version, 'planned_stall_ms': options.stall_ms if stalls else 0,
                   'stall_at': connection.stall_at, 'started': time.time_ns(), 'ok': False}
         begin = time.monotonic_ns()
@@ -243,10 +246,10 @@ class Worker:
         return result
 
 
-def start_worker(options):
+def start_worker(options, all_are_here):
     global WORKER
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    WORKER = Worker(options)
+    WORKER = Worker(options, all_are_here)
 
 
 def work(number):
@@ -257,8 +260,8 @@ def run(options):
     begin = time.monotonic()
     done = failed = stalled = 0
     processes = min(options.concurrency, options.count)
-    options.begin = begin + processes * 0.005 # all are there by then
-    with multiprocessing.get_context('fork').Pool(processes, start_worker, (options,)) as pool:
+    context = multiprocessing.get_context('fork')
+    with context.Pool(processes, start_worker, (options, context.Barrier(processes))) as pool:
         for result in pool.imap_unordered(work, range(options.count)):
             done += 1
             failed += not result['ok']

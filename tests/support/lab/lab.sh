@@ -265,6 +265,10 @@ lab_far_up()
     lab_relay "$@"
 }
 
+# Relay options that lose a ClientHello as a whole. OpenSSL 3.5 needs two segments for it, of which the second is lost twice:
+# itself, and the probe that would bring a quick recovery.
+LAB_LOSE_CLIENT_HELLO=(--drop client_hello --drop 'client_hello:2*2')
+
 # lab_relay [RELAY-OPTION...]: other rules from now on.
 lab_relay()
 {
@@ -485,11 +489,10 @@ lab_capture_end()
 
 # --- too little CPU ------------------------------------------------------------------------------------------------
 
-# lab_starved_group PERCENT [PERIOD-MS]: a cgroup that gets that much of one CPU in each period; its directory is in LAB_CGROUP.
+# lab_starved_group MS [PERIOD-MS]: a cgroup that gets so many ms of one CPU in each period; its directory is in LAB_CGROUP.
 lab_starved_group()
 {
-    local root period_us=$((${2:-100} * 1000)) quota_us
-    quota_us=$((period_us * $1 / 100))
+    local root period_us=$((${2:-100} * 1000)) quota_us=$(($1 * 1000))
     if root=$(lab_cgroup_root cgroup cpu); then
         LAB_CGROUP=$root/$LAB
         mkdir -p "$LAB_CGROUP"
