@@ -187,11 +187,11 @@ void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *han
         return;
     }
     struct ss_note *note = data;
-    *note = (struct ss_note){.handshakes_at = flow->handshakes_at,
-                             .recent_at = flow->recent_at,
-                             .packets = flow->packets,
-                             .flow = handshake->flow,
-                             .key = flow->key};
+    note->handshakes_at = flow->handshakes_at;
+    note->recent_at = flow->recent_at;
+    note->packets = flow->packets;
+    note->flow = handshake->flow;
+    note->key = flow->key;
     ss_handshake_conclude(handshake, analyzer->config.tap, until_ns, &note->finding);
     ss_news_mirror(analyzer, handshake->base_ns + handshake->last_ns, 0,
                    note->finding.tap_missing_bytes - handshake->missing_bytes);
