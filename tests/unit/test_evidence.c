@@ -99,9 +99,8 @@ struct played {
 
 static void *pool(struct ss_pool *pool_of, size_t block_bytes, uint32_t blocks)
 {
-    void *memory = aligned_alloc(64, block_bytes * blocks);
+    void *memory = calloc(blocks, block_bytes);
     assert_non_null(memory);
-    memset(memory, 0, block_bytes * blocks);
     ss_pool_init(pool_of, memory, block_bytes, blocks);
     return memory;
 }
