@@ -17,7 +17,7 @@
 #define HOLE_PATIENCE_NS (10 * 1000000LL)    /* missing data may come so long after its acknowledgement */
 
 /* Memory for each of the handshakes that may be under way, and cache lines for each of their packets. */
-static_assert(sizeof(struct ss_handshake) <= 2056, "a handshake's block has grown (bench: handshakes)");
+static_assert(sizeof(struct ss_handshake) <= 2048, "a handshake's block has grown (bench: handshakes)");
 
 void ss_handshake_init(struct ss_handshake *handshake, struct ss_handshake_pools *pools, struct ss_told *told,
                        uint32_t flow, const struct ss_packet *first, int64_t time_ns)

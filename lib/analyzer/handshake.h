@@ -161,13 +161,13 @@ struct ss_handshake {
     struct ss_segment_ack segment_acks[SS_SEGMENT_ACKS];
     struct ss_answer_record records[SS_ANSWER_RECORDS];
     struct ss_answer_record answer;
+    uint32_t early_ack; /* see early_ack_ns */
     /* ---- what few packets touch */
     struct ss_talk talk;
     int64_t closed_ns;      /* when both sides had closed */
-    int64_t early_ack_ns;   /* of a client's acknowledgement shown before the SYN-ACK, and */
+    int64_t early_ack_ns;   /* of a client's acknowledgement (early_ack) shown before the SYN-ACK */
     int64_t hello_again_ns; /* of a second hello that no HelloRetryRequest had asked for yet */
     int64_t blind_ns;       /* when the newest of what only the mirror lost was acknowledged */
-    uint32_t early_ack;     /* its number */
     uint32_t fin_seq[2];    /* number of the FIN of each side that has_fin */
     uint32_t clock_error_ns;
     uint32_t duplicates;
