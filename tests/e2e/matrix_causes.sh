@@ -13,6 +13,8 @@
 #     on SIDE RELAY-OPTION...                one of the first three, then the runs
 #     over FAMILIES COMMAND...               over one of 4 and 6 alone
 #     slow_server MOMENT OPTION...           an OpenSSL server that stalls (servers.py), on port SLOW
+#     last_has_waited BEFORE                 until the last of the runs in the background has waited as long as any stall; BEFORE
+#                                            them there were so many connections already
 declare -a CAUSES
 declare -A RIGHT SEEN_FROM HOW
 
@@ -68,17 +70,19 @@ cause_client_hangs()
     sleep 1.5
 }
 
-# From when its ClientHello is sent, all of them and a busy program have next to no CPU, until two seconds are over: a millisecond of
-# each second lets one or two of them go on, at most.
+# From when its ClientHello is sent, all of them and a busy program have next to no CPU: a millisecond of each second lets one or two
+# of them go on, at most.
 cause client-starved client middle server
 cause_client_starved()
 {
+    local before
     lab_starved_group 1 1000 || return
     lab_background busy - sh -c 'while :; do :; done'
     cat "$LAB_DIR/busy.pid" >"$LAB_CGROUP/cgroup.procs"
+    before=$(connections)
     clients --starve "$LAB_CGROUP" &
     local clients=$!
-    sleep 2
+    last_has_waited "$before"
     lab_starved_release
     lab_stop busy
     wait $clients
@@ -122,12 +126,13 @@ cause_server_before_finished()
 cause server-process-stopped server middle server
 cause_server_process_stopped()
 {
-    local server
+    local server before
     for server in haproxy nginx openssl; do
         kill -STOP "$(cat "$LAB_DIR/$server.pid")"
     done
+    before=$(connections)
     clients &
-    sleep 1.3
+    last_has_waited "$before"
     for server in haproxy nginx openssl; do
         kill -CONT "$(cat "$LAB_DIR/$server.pid")"
     done

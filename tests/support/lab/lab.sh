@@ -98,9 +98,11 @@ lab_wait_until()
     done
 }
 
+# No connection's first timeout is as long as an earlier one's slow round trips would make it.
 lab_namespace()
 {
     ip netns add "$LAB-$1"
+    lab_in "$1" sysctl -qw net.ipv4.tcp_no_metrics_save=1
     lab_in "$1" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.accept_ra=0 \
         net.ipv6.conf.default.router_solicitations=0
     lab_in "$1" ip link set lo up
