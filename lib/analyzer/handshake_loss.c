@@ -291,11 +291,10 @@ static void add_timeout_length(const struct ss_handshake *handshake, enum ss_tap
     for (unsigned i = 0; i < sizeof(SILENCES) / sizeof(SILENCES[0]); i++) {
         enum ss_side side = SILENCES[i].side;
         int64_t from_ns = timeline->mark_ns[SILENCES[i].from], to_ns = timeline->mark_ns[SILENCES[i].to];
-        if (from_ns == SS_MARK_UNSEEN || to_ns == SS_MARK_UNSEEN || is_beside(tap, side) ||
-            ss_sender_counts(&handshake->sender[side]) || is_explained(timeline, to_ns))
-            continue;
-        int64_t timeout_ns = ss_sender_timeout_within(to_ns - from_ns, ss_loss_round_trip(timeline));
-        ss_timeline_add_wait(&timeline->waits, SS_EVIDENCE_TIMEOUT_LENGTH, to_ns - timeout_ns, to_ns);
+        if (from_ns != SS_MARK_UNSEEN && to_ns != SS_MARK_UNSEEN && !is_beside(tap, side) &&
+            !ss_sender_counts(&handshake->sender[side]) && !is_explained(timeline, to_ns) &&
+            ss_sender_is_timeout(to_ns - from_ns, ss_loss_round_trip(timeline)))
+            ss_timeline_add_wait(&timeline->waits, SS_EVIDENCE_TIMEOUT_LENGTH, from_ns, to_ns);
     }
 }
 

@@ -25,13 +25,9 @@ static int64_t longest(int64_t rtt_ns)
     return rtt_ns > TIMEOUT_LEAST_NS ? 3 * rtt_ns : TIMEOUT_LEAST_NS + 2 * rtt_ns;
 }
 
-int64_t ss_sender_timeout_within(int64_t silence_ns, int64_t rtt_ns)
+bool ss_sender_is_timeout(int64_t silence_ns, int64_t rtt_ns)
 {
-    int64_t most_ns = longest(rtt_ns) + BUSY_NS;
-
-    if (silence_ns < shortest(rtt_ns) - EARLY_NS || silence_ns > longest(rtt_ns) + longest(rtt_ns) / 2)
-        return 0;
-    return silence_ns < most_ns ? silence_ns : most_ns;
+    return silence_ns >= shortest(rtt_ns) - EARLY_NS && silence_ns <= longest(rtt_ns) + BUSY_NS;
 }
 
 /* With other evidence at hand it need not be exact: from `count` timeouts after a probe, as 1, 1, 2... to as

@@ -12,8 +12,8 @@
  * their packets were lost. The timeout is 200 ms and a round trip at least, doubled each time (RFC 6298
  * section 5, with Linux's minimum; RFC 8985 section 7.2 for the probe that comes before it).
  *
- * Where a sender numbers no packets, a silence of that length, or a little longer, proves nothing: neither
- * that something was lost nor that the sender waited.
+ * Where a sender numbers no packets, a silence of that length alone proves nothing: neither that something
+ * was lost nor that the sender waited.
  */
 
 #include "packet/packet.h"
@@ -60,7 +60,5 @@ bool ss_sender_had_sent(struct ss_sender *sender, uint32_t seq, uint32_t edge, i
  * lost. */
 bool ss_sender_counts(const struct ss_sender *sender);
 
-/* How much of the end of a silence may have been the first timeout, in ns: the timer runs from when the
- * segment was sent, and the sender's own time comes before. 0: none of it, or the silence is half a timeout
- * longer. */
-int64_t ss_sender_timeout_within(int64_t silence_ns, int64_t rtt_ns);
+/* Whether a silence is as long as the first timeout, as exactly as timers are. */
+bool ss_sender_is_timeout(int64_t silence_ns, int64_t rtt_ns);

@@ -30,10 +30,10 @@ static const struct {
                                        " for the client's acknowledgements"},
     [SS_EVIDENCE_CLIENT_WINDOW_CLOSED] = {"the client's receive window was closed for ", ""},
     [SS_EVIDENCE_SERVER_WINDOW_CLOSED] = {"the server's receive window was closed for ", ""},
-    [SS_EVIDENCE_TIMEOUT_LENGTH] = {"the last ",
-                                    " of a silence may be a retransmission timeout, and its sender "
-                                    "counts no packets: a loss before the tap, or a wait of about "
-                                    "that length"},
+    [SS_EVIDENCE_TIMEOUT_LENGTH] = {"a silence of ",
+                                    " is exactly as long as a retransmission timeout, and its "
+                                    "sender counts no packets: a loss before the tap, or a wait "
+                                    "of just that length"},
 };
 _Static_assert(sizeof(SENTENCES) / sizeof(SENTENCES[0]) == SS_EVIDENCE_COUNT, "every evidence has its words");
 

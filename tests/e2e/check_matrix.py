@@ -21,6 +21,7 @@ NOT_MADE = 'not made'
 BLAMED = {'client', 'server'}
 SECOND_NS = 10**9
 LEAST_STARVED_NS = 400 * 10**6 # and so no timeout with something before it
+MOST_ANSWERED_NS = 20 * 10**6 # more of the client's own time, and the silence is no timeout's any more
 WITHOUT_END = {'client-dies', 'client-hangs'}
 LEAST_MADE = 0.9
 LEAST_RIGHT = 0.99
@@ -99,6 +100,8 @@ def is_made(cause, run, injected):
         return False
     if cause['cause'] == 'client-starved':
         return run['answer_ns'] > LEAST_STARVED_NS
+    if cause['cause'].startswith('lost-finished-alone') and run['answer_ns'] > MOST_ANSWERED_NS:
+        return False
     if run['planned_stall_ms'] and run['stall_ns'] < run['planned_stall_ms'] * 10**6:
         return False
     return run['ok'] != (cause['cause'] in WITHOUT_END)

@@ -650,8 +650,9 @@ static void the_evidence_that_a_verdict_rests_on_is_told(void **state)
         {SS_EVIDENCE_CLIENT_WINDOW_CLOSED, "the client's receive window was closed for 300 ms"},
         {SS_EVIDENCE_SERVER_WINDOW_CLOSED, "the server's receive window was closed for 300 ms"},
         {SS_EVIDENCE_TIMEOUT_LENGTH,
-         "the last 300 ms of a silence may be a retransmission timeout, and its sender "
-         "counts no packets: a loss before the tap, or a wait of about that length"},
+         "a silence of 300 ms is exactly as long as a retransmission timeout, and its "
+         "sender counts no packets: a loss before the tap, or a wait of just that "
+         "length"},
     };
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         struct ss_finding finding = finding_with(ROWS[i].evidence);
