@@ -7,18 +7,15 @@
 
 Prints both distributions; the last line is "N passed, N failed": the 99th percentiles against what docs/performance.md promises.
 """
-import calendar
-import json
+import os
 import sys
-import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'support'))
+from records import lines_of, utc_ns
+from results import Results
 
 MS = 1e6
 LIMITS_MS = {'wire': 50, 'journal': 500}
-
-
-def utc_ns(text):
-    """Of "2026-11-22T23:03:17.630499123Z"."""
-    return calendar.timegm(time.strptime(text[:19], '%Y-%m-%dT%H:%M:%S')) * 10**9 + int(text[20:29])
 
 
 def journal_ns(cursor):
@@ -45,21 +42,16 @@ def percentile(values, share):
 
 
 def main():
-    with open(sys.argv[1], encoding='utf-8') as file:
-        delays_ns = delays([json.loads(line) for line in file])
-    failed = 0
+    results = Results()
     print(f'{"ms":8} {"flows":>6} {"least":>8} {"median":>8} {"p90":>8} {"p99":>8} {"most":>8}')
-    for name, values in delays_ns.items():
+    for name, values in delays(lines_of(sys.argv[1])).items():
         values.sort()
-        if not values:
-            print(f'{name}: none')
-            failed += 1
+        if not results.check(values, f'{name}: none'):
             continue
         shown = (values[0], *(percentile(values, share) for share in (0.5, 0.9, 0.99)), values[-1])
         print(f'{name:8} {len(values):6}', *(f'{ns / MS:8.1f}' for ns in shown))
-        failed += percentile(values, 0.99) > LIMITS_MS[name] * MS
-    print(f'{len(delays_ns) - failed} passed, {failed} failed')
-    return 1 if failed else 0
+        results.check(percentile(values, 0.99) <= LIMITS_MS[name] * MS, f'{name}: p99 is above {LIMITS_MS[name]} ms')
+    return results.end()
 
 
 if __name__ == '__main__':
