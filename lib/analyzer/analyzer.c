@@ -4,13 +4,11 @@
 
 #include "analyzer/state.h"
 
-#define CACHE_LINE     64
-#define PREFETCH_AHEAD 4 /* frames whose headers are on their way while one is decoded, and */
-#define HANDSHAKES_AHEAD                                                                                     \
-    2 /* packets whose handshakes are, while one is measured (bench: handshakes, mix)                        \
-       */
-#define TIME_MAX_NS   (INT64_C(1) << 62) /* the year 2116; so that no difference of two times overflows */
-#define BEHIND_MAX_NS (60 * 1000000000LL)
+#define CACHE_LINE       64
+#define PREFETCH_AHEAD   4 /* frames whose headers are on their way while one is decoded, and */
+#define HANDSHAKES_AHEAD 2 /* packets whose handshakes are, while one is measured (bench: handshakes) */
+#define TIME_MAX_NS      (INT64_C(1) << 62) /* the year 2116; so that no difference of two times overflows */
+#define BEHIND_MAX_NS    (60 * 1000000000LL)
 
 /* Handshakes under way at once: a sixteenth of the connections. */
 static uint32_t handshakes_max(const struct ss_analyzer_config *config)
