@@ -92,9 +92,24 @@ static bool fits_both_ends(const struct ss_query *query, const struct ss_news *n
 
 /* Requests in early data may be answered before the handshake's end, and a proxy that gives up does not wait
  * for it. */
+static bool may_end_early(const struct ss_event *event, const struct ss_news *news)
+{
+    return event->failed || news->early_data;
+}
+
+/* It accepted after the kernel did and before it answered, and had ended when the wire had. */
+bool ss_fits_duration(const struct ss_event *event, const struct ss_news *news)
+{
+    int64_t most_ns = ss_time_minus(news->over_ns, news->accept_ns);
+    int64_t least_ns = may_end_early(event, news) ? 0 : ss_time_minus(news->end_ns, news->served_ns);
+    int64_t tolerance_ns = tolerance_of(event->duration_ns);
+    return event->duration_ns < 0 || (ss_time_minus(event->duration_ns, most_ns) <= tolerance_ns &&
+                                      ss_time_minus(least_ns, event->duration_ns) <= tolerance_ns);
+}
+
 static bool was_written_before_the_end(const struct ss_event *event, const struct ss_news *news)
 {
-    return event->age_ns > 0 && !event->failed && !news->early_data &&
+    return event->age_ns > 0 && !may_end_early(event, news) &&
            ss_time_minus(ss_time_minus(news->end_ns, news->served_ns), event->age_ns) >
                tolerance_of(event->age_ns);
 }

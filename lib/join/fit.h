@@ -26,5 +26,8 @@ bool ss_fits_time(const struct ss_query *query, const struct ss_news *news, int6
  * ended. UNKNOWN: the event tells only of a moment. */
 enum ss_lasted { SS_LASTED_UNKNOWN, SS_LASTED_SO, SS_LASTED_OTHERWISE };
 enum ss_lasted ss_fits_lasted(const struct ss_query *query, const struct ss_news *news);
+/* Whether the handshake can have taken a proxy as long as the event says, whatever its clock says: true where
+ * it says nothing of that. */
+bool ss_fits_duration(const struct ss_event *event, const struct ss_news *news);
 /* proxied: the client by its name in the PROXY protocol header, not by that on the wire. */
 bool ss_fits_addresses(const struct ss_event *event, const struct ss_news *news, bool proxied);

@@ -25,12 +25,21 @@ static struct ss_sample sample_of(const struct ss_query *query, const struct ss_
     };
 }
 
+/* Ports that are used again at a steady pace look like a clock that is off: a clock that is off by more than
+ * slack is believed where the handshake took as long as the event says. */
+static bool is_believed(const struct ss_query *query, const struct ss_news *news)
+{
+    int64_t off_ns;
+    return ss_fits_time(query, news, &off_ns) || ss_fits_duration(query->event, news);
+}
+
 /* A sample of the host's offset, where there is no doubt which handshake is meant, whatever the time. */
 static void learn(struct ss_join *join, const struct ss_query *query, const struct ss_choice *choice)
 {
     const struct ss_event *event = query->event;
     struct ss_join_slot *slot = &join->slots[choice->seen_slot];
-    if (choice->seen != 1 || choice->cut || !query->has_port || slot->sampled)
+    if (choice->seen != 1 || choice->cut || !query->has_port || slot->sampled ||
+        !is_believed(query, &slot->flow.news))
         return;
     struct ss_offset *offset = ss_offsets_take(&join->offsets, event->host);
     if (!offset)

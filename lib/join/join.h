@@ -24,8 +24,9 @@
  * line must have been written within slack of its end, or of when it was given up.
  *
  * Each host's clock offset (proxy minus tap) is learned from its last SS_JOIN_SAMPLES samples. A sample is an
- * event whose ip:port had one single handshake in the whole index, however far apart, and each handshake
- * gives one at most (later lines of a connection tell of later requests). The offset is the median of accept
+ * event whose ip:port had one single handshake in the whole index, however far apart, but where more than
+ * slack, that took as long as the event says; and each handshake gives one at most (later lines of a
+ * connection tell of later requests). The offset is the median of accept
  * and end times; of a host that logs neither, the lower eighth of its lines' times, which are late or prompt,
  * never early. It is applied from SS_JOIN_LEARNED samples on that agree within a quarter of slack (their
  * median absolute deviation, or the lower quarter of lines): so a host that is minutes off is learned too,

@@ -499,6 +499,49 @@ static void samples_that_disagree_teach_nothing(void **state)
     end(&bench);
 }
 
+/* Ports that are used again at a steady pace, by handshakes of another length, look like a clock that is off.
+ */
+static void reports_of_handshakes_that_were_not_seen_teach_no_other_clock(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(64, 64);
+    for (unsigned i = 0; i < 2 * SS_JOIN_LEARNED; i++) {
+        struct client one = client("203.0.113.77", i);
+        struct ss_event added = event(one.text, SS_EVENT_ACCEPTED, 100 * i);
+        add_flow(&bench, one.text, 100 * i + 12000);
+        added.duration_ns = 300 * MS;
+        assert_int_equal(add(&bench, &added), SS_JOIN_WAITING);
+    }
+    while (expire(&bench, SS_JOIN_FOREVER)) {
+        assert_null(bench.flow);
+        assert_int_equal(bench.reason, SS_UNMATCHED_OUTSIDE_SLACK);
+    }
+    assert_int_equal(ss_join_offset(bench.join, "edge-1"), 0);
+    end(&bench);
+}
+
+/* Accepted when the kernel did or as late as the answer, over when the wire was. */
+static void reports_that_last_as_long_as_the_wire_shows_teach_a_clock_that_is_off(void **state)
+{
+    (void)state;
+    for (int64_t late_ms = 0; late_ms <= 290; late_ms += 290) {
+        struct bench bench = bench_of(64, 64);
+        for (unsigned i = 0; i < SS_JOIN_LEARNED; i++) {
+            struct client one = client("203.0.113.77", i);
+            struct ss_event added = event(one.text, SS_EVENT_ACCEPTED, 500 * i + late_ms);
+            struct ss_news flow = news(one.text, 500 * i + 12000);
+            flow.served_ns = flow.accept_ns + 290 * MS;
+            flow.end_ns = flow.over_ns = flow.accept_ns + 300 * MS;
+            ss_join_add_flow(bench.join, &flow, 0);
+            added.duration_ns = (300 - late_ms) * MS;
+            add(&bench, &added);
+        }
+        assert_in_range(-ss_join_offset(bench.join, "edge-1"), (12000 - late_ms) * MS - MS,
+                        (12000 - late_ms) * MS);
+        end(&bench);
+    }
+}
+
 static void a_handshake_gives_one_sample_however_many_lines_it_has(void **state)
 {
     (void)state;
@@ -1199,6 +1242,8 @@ int main(void)
         cmocka_unit_test(the_offset_of_a_host_is_the_median_of_its_samples),
         cmocka_unit_test(a_host_that_is_minutes_off_is_learned_and_then_joined),
         cmocka_unit_test(samples_that_disagree_teach_nothing),
+        cmocka_unit_test(reports_of_handshakes_that_were_not_seen_teach_no_other_clock),
+        cmocka_unit_test(reports_that_last_as_long_as_the_wire_shows_teach_a_clock_that_is_off),
         cmocka_unit_test(a_handshake_gives_one_sample_however_many_lines_it_has),
         cmocka_unit_test(a_host_whose_clock_was_set_is_learned_anew),
         cmocka_unit_test(a_handshake_judged_again_keeps_its_events),
