@@ -653,6 +653,10 @@ static void the_evidence_that_a_verdict_rests_on_is_told(void **state)
          "a silence of 300 ms is exactly as long as a retransmission timeout, and its "
          "sender counts no packets: a loss before the tap, or a wait of just that "
          "length"},
+        {SS_EVIDENCE_CLIENT_OR_LOSS,
+         "the client acknowledged the server's flight, then took 481.2 ms to send its Finished; in all, "
+         "310 ms of 523 ms went to the client; the client counts no packets: 300 ms may as well be some "
+         "time of its own, a loss before the tap, and a retransmission timeout"},
     };
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         struct ss_finding finding = finding_with(ROWS[i].evidence);
