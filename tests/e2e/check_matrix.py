@@ -105,7 +105,7 @@ def is_made(cause, run, injected):
         return False
     if cause['cause'] == 'client-starved':
         return run['answer_ns'] > LEAST_STARVED_NS
-    if cause['cause'].startswith('lost-finished-alone') and run['answer_ns'] > MOST_ANSWERED_NS:
+    if cause['cause'].startswith(('lost-finished-alone', 'lost-late-finished')) and run['answer_ns'] > MOST_ANSWERED_NS:
         return False
     if run['planned_stall_ms'] and run['stall_ns'] < run['planned_stall_ms'] * 10**6:
         return False

@@ -166,13 +166,22 @@ cause lost-finished-near loss middle server -- over 4 on near --drop 'finished*2
 cause lost-finished-near-6 loss middle server -- over 6 on near --drop 'finished*2'
 
 # Nothing follows it. Where GnuTLS has sent its ChangeCipherSpec of TLS 1.3 apart, the recovery is quick, and nothing slow. Where
-# nothing numbers its packets, a client that was busy before looks like one that was busy all the time.
+# nothing numbers its packets, a client that had been busy before looks like one that was busy all the time.
 cause lost-finished-alone-near '1.2=loss,1.3=loss|none' middle server -- over 4 lost_finished_alone
 cause lost-finished-alone-near-6 '1.2=loss|client?,1.3=loss|none|client?' middle server -- over 6 lost_finished_alone
 lost_finished_alone()
 {
     near --drop finished
     clients --stall-at request --stall-ms 600
+}
+
+# The same of clients that have been busy for 60 ms. In TLS 1.3 the request would follow.
+cause lost-late-finished-near loss middle server -- over 4 lost_late_finished
+cause lost-late-finished-near-6 'loss|client?' middle server -- over 6 lost_late_finished
+lost_late_finished()
+{
+    near --drop finished
+    clients --tls 1.2 --stall-at finished --stall-ms 60
 }
 
 # --- loss on the server's side -------------------------------------------------------------------------------------
