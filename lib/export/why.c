@@ -496,6 +496,8 @@ char *ss_record_why(const struct ss_record *record, char *ret_why, size_t why_by
         return ret_why;
     ret_why[0] = '\0';
     add_verdict(&text, &facts);
+    if (record->finding->lacks_evidence && facts.verdict != SS_VERDICT_NONE)
+        say(&text, "; not all evidence found room, so it may have been somebody else");
     add_end(&text, record->finding);
     if (record->event != NULL)
         ss_reconcile_say(record, text.at, text.left);
