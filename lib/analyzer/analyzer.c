@@ -336,7 +336,6 @@ void ss_analyzer_feed(struct ss_analyzer *analyzer, const struct ss_frame *frame
         i += feed_packets(analyzer, frames + i, count - i);
     }
     analyzer->counters.hellos_full = analyzer->pools.hellos.refusals;
-    analyzer->counters.troubles_full = analyzer->pools.troubles.refusals;
     analyzer->counters.segments_full = analyzer->pools.segments.refusals;
     upkeep(analyzer);
     analyzer->has_fed = true;

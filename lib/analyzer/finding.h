@@ -66,9 +66,10 @@ struct ss_finding {
     uint32_t mirror_duplicates;
     uint32_t conflicts; /* segments that sent other bytes at the same place: the first copy counts */
     struct ss_lost lost;
-    bool still_open;  /* an UNFINISHED that may yet be judged again */
-    bool is_tls;      /* a hello was seen; else a connection that stayed silent */
-    bool has_proxied; /* addresses of a PROXY protocol header */
+    bool still_open;     /* an UNFINISHED that may yet be judged again */
+    bool is_tls;         /* a hello was seen; else a connection that stayed silent */
+    bool lacks_evidence; /* some was seen, and found no room */
+    bool has_proxied;    /* addresses of a PROXY protocol header */
     struct ss_endpoint proxied_client, proxied_server;
     struct ss_finding_tls tls;
 };

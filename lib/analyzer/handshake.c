@@ -16,6 +16,8 @@
 #define HALF_CLOSED_NS   (25000 * 1000000LL) /* longer where only one side has closed */
 #define HOLE_PATIENCE_NS (10 * 1000000LL)    /* missing data may come so long after its acknowledgement */
 
+#define GIVING_TRIES 8 /* blocks that are looked at for one to be given away */
+
 /* Memory for each of the handshakes that may be under way, and cache lines for each of their packets. */
 static_assert(sizeof(struct ss_handshake) <= 2048, "a handshake's block has grown (bench: handshakes)");
 
@@ -57,17 +59,38 @@ void ss_handshake_release(struct ss_handshake *handshake)
     handshake->is_used = false;
 }
 
+/* All blocks are taken. A flood's SYNs and SYN-ACKs that are sent again may have most of them, and come to
+ * nothing. */
+static uint32_t take_from_noise(struct ss_handshake_pools *pools)
+{
+    for (unsigned i = 0; i < GIVING_TRIES; i++) {
+        uint32_t block = pools->trouble_hand++ % pools->troubles.blocks;
+        struct ss_trouble *trouble = ss_pool_at(&pools->troubles, block);
+        if (!ss_handshake_is_noise(trouble->owner))
+            continue;
+        trouble->owner->trouble = SS_POOL_NONE;
+        trouble->owner->lacks_evidence = true;
+        return block;
+    }
+    return SS_POOL_NONE;
+}
+
 struct ss_trouble *ss_handshake_new_trouble(struct ss_handshake *handshake)
 {
-    struct ss_pool *troubles = &handshake->pools->troubles;
+    struct ss_handshake_pools *pools = handshake->pools;
 
+    if (handshake->trouble != SS_POOL_NONE)
+        return ss_pool_at(&pools->troubles, handshake->trouble);
+    handshake->trouble = ss_pool_take(&pools->troubles);
+    if (handshake->trouble == SS_POOL_NONE)
+        handshake->trouble = take_from_noise(pools);
     if (handshake->trouble == SS_POOL_NONE) {
-        handshake->trouble = ss_pool_take(troubles);
-        if (handshake->trouble == SS_POOL_NONE)
-            return NULL;
-        memset(ss_pool_at(troubles, handshake->trouble), 0, sizeof(struct ss_trouble));
+        handshake->lacks_evidence = true;
+        return NULL;
     }
-    return ss_pool_at(troubles, handshake->trouble);
+    struct ss_trouble *trouble = ss_pool_at(&pools->troubles, handshake->trouble);
+    *trouble = (struct ss_trouble){.owner = handshake};
+    return trouble;
 }
 
 void ss_handshake_add_wait(struct ss_handshake *handshake, enum ss_evidence evidence, int64_t from_ns,

@@ -101,6 +101,7 @@ struct ss_told {
 
 /* Evidence against somebody. */
 struct ss_trouble {
+    struct ss_handshake *owner; /* whose it is */
     struct ss_waits waits;
     struct ss_sent_again sent_again[2][SS_SENT_AGAIN];
     struct ss_sender_gap gaps[2][SS_SENDER_GAPS];
@@ -112,6 +113,7 @@ struct ss_handshake_pools {
     struct ss_pool segments; /* of SS_STREAM_BLOCK_BYTES */
     struct ss_pool hellos;   /* of SS_TLS_BLOCK_BYTES */
     struct ss_pool troubles; /* of struct ss_trouble */
+    uint32_t trouble_hand;   /* the next of them that is looked at when none is free */
 };
 
 struct ss_handshake {
@@ -139,6 +141,7 @@ struct ss_handshake {
     bool is_given_up;      /* so that its end will never be seen */
     bool has_answer;
     bool has_names;            /* a ClientHello was decoded */
+    bool lacks_evidence;       /* there was no room for some, or it was given away */
     uint8_t encrypted_records; /* encrypted records of the server since its hello, saturating */
     uint8_t syns_again[2]; /* SYNs and SYN-ACKs of each side that were sent again before anybody answered */
     uint8_t record_count, segment_ack_count, print_next[2];
@@ -201,6 +204,12 @@ static inline bool ss_handshake_is_tls(const struct ss_handshake *handshake)
     return handshake->mark_ns[SS_MARK_CLIENT_HELLO_FIRST] != SS_MARK_UNSEEN || handshake->has_server_hello;
 }
 
+/* Not even a connection, as far as it has come: a scan or a flood is not worth a note. */
+static inline bool ss_handshake_is_noise(const struct ss_handshake *handshake)
+{
+    return !ss_handshake_is_tls(handshake) && handshake->mark_ns[SS_MARK_ACK] == SS_MARK_UNSEEN;
+}
+
 /* A RST that resets nothing: far from what its side has sent (RFC 9293 section 3.5.3, RFC 5961). A client
  * sends one when the server answers its SYN for an older connection, and goes on. */
 bool ss_handshake_is_stray_reset(const struct ss_handshake *handshake, const struct ss_packet *packet,
@@ -218,7 +227,8 @@ static inline const struct ss_trouble *ss_handshake_trouble(const struct ss_hand
                                               : ss_pool_at(&handshake->pools->troubles, handshake->trouble);
 }
 
-/* Where trouble is noted; NULL: there is no room for it, which the pool counts. */
+/* Where trouble is noted; where no block is free, noise gives one away. NULL: there is no room for it. Who
+ * goes without lacks evidence. */
 struct ss_trouble *ss_handshake_new_trouble(struct ss_handshake *handshake);
 
 /* Evidence of who held the handshake up; see ss_timeline_add_wait. */

@@ -271,9 +271,18 @@ static bool is_explained(const struct ss_timeline *timeline, int64_t until_ns)
     return false;
 }
 
+/* What the length of a side's silence tells where nothing else does; SS_EVIDENCE_COUNT: nothing. */
+static enum ss_evidence evidence_of_length(enum ss_side side, int64_t silence_ns, int64_t rtt_ns)
+{
+    if (ss_sender_is_timeout(silence_ns, rtt_ns))
+        return SS_EVIDENCE_TIMEOUT_LENGTH;
+    if (!ss_sender_may_hold_timeout(silence_ns, rtt_ns))
+        return SS_EVIDENCE_COUNT;
+    return side == SS_CLIENT ? SS_EVIDENCE_CLIENT_OR_LOSS : SS_EVIDENCE_SERVER_OR_LOSS;
+}
+
 /* Phases that a segment of that side ended. */
-static void add_timeout_length(const struct ss_handshake *handshake, enum ss_tap tap,
-                               struct ss_timeline *timeline)
+static void add_lengths(const struct ss_handshake *handshake, enum ss_tap tap, struct ss_timeline *timeline)
 {
     static const struct {
         enum ss_mark from, to;
@@ -291,10 +300,12 @@ static void add_timeout_length(const struct ss_handshake *handshake, enum ss_tap
     for (unsigned i = 0; i < sizeof(SILENCES) / sizeof(SILENCES[0]); i++) {
         enum ss_side side = SILENCES[i].side;
         int64_t from_ns = timeline->mark_ns[SILENCES[i].from], to_ns = timeline->mark_ns[SILENCES[i].to];
-        if (from_ns != SS_MARK_UNSEEN && to_ns != SS_MARK_UNSEEN && !is_beside(tap, side) &&
-            !ss_sender_counts(&handshake->sender[side]) && !is_explained(timeline, to_ns) &&
-            ss_sender_is_timeout(to_ns - from_ns, ss_loss_round_trip(timeline)))
-            ss_timeline_add_wait(&timeline->waits, SS_EVIDENCE_TIMEOUT_LENGTH, from_ns, to_ns);
+        if (from_ns == SS_MARK_UNSEEN || to_ns == SS_MARK_UNSEEN || is_beside(tap, side) ||
+            ss_sender_counts(&handshake->sender[side]) || is_explained(timeline, to_ns))
+            continue;
+        enum ss_evidence evidence = evidence_of_length(side, to_ns - from_ns, ss_loss_round_trip(timeline));
+        if (evidence != SS_EVIDENCE_COUNT)
+            ss_timeline_add_wait(&timeline->waits, evidence, from_ns, to_ns);
     }
 }
 
@@ -360,5 +371,5 @@ void ss_loss_conclude(const struct ss_handshake *handshake, enum ss_tap tap, con
     }
     if (!is_beside(tap, SS_SERVER))
         add_syn_timeout(handshake, timeline);
-    add_timeout_length(handshake, tap, timeline);
+    add_lengths(handshake, tap, timeline);
 }

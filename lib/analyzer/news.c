@@ -43,6 +43,7 @@ static void judge(const struct ss_analyzer *analyzer, const struct ss_flow *flow
                                            .proxy_ns = SS_MARK_UNSEEN,
                                            .clock_error_ns = finding->clock_error_ns,
                                            .one_sided = finding->visibility != SS_SEEN_BOTH,
+                                           .lacks_evidence = finding->lacks_evidence,
                                            .tap_missing_bytes = finding->tap_missing_bytes};
     struct ss_opinion opinion = ss_verdict_form(&finding->judged, &evidence);
     finding->verdict = (uint8_t)opinion.verdict;
@@ -63,6 +64,7 @@ static void count(struct ss_analyzer *analyzer, const struct ss_finding *finding
     counters->resumed += resumed;
     counters->flagged[resumed] += finding->flags != 0;
     counters->ja4_left_out += finding->tls.is_ja4_left_out;
+    counters->lacking_evidence += finding->lacks_evidence;
     counters->outcomes[resumed][finding->outcome]++;
     counters->verdicts[resumed][finding->verdict]++;
     if (finding->outcome != SS_OUTCOME_COMPLETE)
@@ -165,18 +167,12 @@ void ss_news_mirror(struct ss_analyzer *analyzer, int64_t time_ns, uint32_t seen
     analyzer->mirror.missing_bytes += missing_bytes;
 }
 
-/* Not even a connection: a scan or a flood is not worth a note. */
-static bool is_noise(const struct ss_handshake *handshake)
-{
-    return !ss_handshake_is_tls(handshake) && handshake->mark_ns[SS_MARK_ACK] == SS_MARK_UNSEEN;
-}
-
 void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *handshake, int64_t until_ns)
 {
     struct ss_flow *flow = ss_flow_at(&analyzer->flows, handshake->flow);
     void *data;
 
-    if (is_noise(handshake)) {
+    if (ss_handshake_is_noise(handshake)) {
         analyzer->counters.silent += handshake->outcome != SS_OUTCOME_COUNT; /* it may be judged again */
         return;
     }

@@ -30,6 +30,11 @@ bool ss_sender_is_timeout(int64_t silence_ns, int64_t rtt_ns)
     return silence_ns >= shortest(rtt_ns) - EARLY_NS && silence_ns <= longest(rtt_ns) + BUSY_NS;
 }
 
+bool ss_sender_may_hold_timeout(int64_t silence_ns, int64_t rtt_ns)
+{
+    return silence_ns > longest(rtt_ns) + BUSY_NS && silence_ns <= longest(rtt_ns) + longest(rtt_ns) / 2;
+}
+
 /* With other evidence at hand it need not be exact: from `count` timeouts after a probe, as 1, 1, 2... to as
  * many without one, as 1, 2, 4..., with a margin: round trips vary, and senders are busy. */
 static bool is_roughly_timeouts(int64_t silence_ns, int64_t rtt_ns, unsigned missing)

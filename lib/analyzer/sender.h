@@ -62,3 +62,7 @@ bool ss_sender_counts(const struct ss_sender *sender);
 
 /* Whether a silence is as long as the first timeout, as exactly as timers are. */
 bool ss_sender_is_timeout(int64_t silence_ns, int64_t rtt_ns);
+
+/* Whether it is longer, by no more than half of one: the sender may have taken as much time of its own before
+ * it sent what was lost. */
+bool ss_sender_may_hold_timeout(int64_t silence_ns, int64_t rtt_ns);

@@ -34,6 +34,12 @@ static const struct {
                                     " is exactly as long as a retransmission timeout, and its "
                                     "sender counts no packets: a loss before the tap, or a wait "
                                     "of just that length"},
+    [SS_EVIDENCE_CLIENT_OR_LOSS] = {"; the client counts no packets: ",
+                                    " may as well be some time of its own, a loss before the tap, and a "
+                                    "retransmission timeout"},
+    [SS_EVIDENCE_SERVER_OR_LOSS] = {"; the server counts no packets: ",
+                                    " may as well be some time of its own, a loss before the tap, and a "
+                                    "retransmission timeout"},
 };
 _Static_assert(sizeof(SENTENCES) / sizeof(SENTENCES[0]) == SS_EVIDENCE_COUNT, "every evidence has its words");
 

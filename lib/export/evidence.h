@@ -11,5 +11,6 @@
  * SS_EVIDENCE_COUNT: there is none. */
 enum ss_evidence ss_evidence_of(const struct ss_finding *finding, enum ss_verdict verdict, int64_t *ret_ns);
 
-/* "the same bytes came again 220 ms later, ...": at most bytes with its zero. */
+/* "the same bytes came again 220 ms later, ...": at most bytes with its zero. A doubt follows what is said
+ * without it: "; the client counts no packets: ...". */
 void ss_evidence_say(enum ss_evidence evidence, int64_t ns, char *ret_text, size_t bytes);

@@ -403,6 +403,7 @@ struct ss_opinion ss_record_opinion(const struct ss_record *record)
         .proxy_ns = record->event->duration_ns >= 0 ? record->event->duration_ns : SS_MARK_UNSEEN,
         .clock_error_ns = finding->clock_error_ns,
         .one_sided = finding->visibility != SS_SEEN_BOTH,
+        .lacks_evidence = finding->lacks_evidence,
         .tap_missing_bytes = finding->tap_missing_bytes,
     };
     return less_sure(ss_verdict_form(&finding->judged, &evidence), record->mirror_loss_ppm);

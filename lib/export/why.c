@@ -269,20 +269,6 @@ static void add_total(struct text *text, const struct facts *facts, int64_t said
     say(text, " went to %s", who(facts->verdict));
 }
 
-/* Evidence that is the better part of it; false: there is none. */
-static bool add_evidence(struct text *text, const struct facts *facts)
-{
-    int64_t ns;
-    enum ss_evidence evidence = ss_evidence_of(facts->finding, facts->verdict, &ns);
-
-    if (evidence == SS_EVIDENCE_COUNT)
-        return false;
-    char sentence[SENTENCE_BYTES];
-    ss_evidence_say(evidence, ns, sentence, sizeof(sentence));
-    say(text, "%s", sentence);
-    return true;
-}
-
 /* What the blamed one's own clock says of the phase. */
 static void add_sender_clock(struct text *text, const struct facts *facts)
 {
@@ -309,6 +295,22 @@ static void add_phase(struct text *text, const struct facts *facts)
     say(text, " of ");
     say_duration(text, facts->all_ns);
     say(text, " went to %s", who(facts->verdict));
+}
+
+/* Evidence that is the better part of it, a doubt behind whose turn it was; false: there is none. */
+static bool add_evidence(struct text *text, const struct facts *facts)
+{
+    int64_t ns;
+    enum ss_evidence evidence = ss_evidence_of(facts->finding, facts->verdict, &ns);
+
+    if (evidence == SS_EVIDENCE_COUNT)
+        return false;
+    if (ss_evidence_strength(evidence) == SS_STRENGTH_DOUBT)
+        add_phase(text, facts);
+    char sentence[SENTENCE_BYTES];
+    ss_evidence_say(evidence, ns, sentence, sizeof(sentence));
+    say(text, "%s", sentence);
+    return true;
 }
 
 /* What an open handshake waits for, where that is most of the verdict's time. */
@@ -494,6 +496,8 @@ char *ss_record_why(const struct ss_record *record, char *ret_why, size_t why_by
         return ret_why;
     ret_why[0] = '\0';
     add_verdict(&text, &facts);
+    if (record->finding->lacks_evidence && facts.verdict != SS_VERDICT_NONE)
+        say(&text, "; not all evidence found room, so it may have been somebody else");
     add_end(&text, record->finding);
     if (record->event != NULL)
         ss_reconcile_say(record, text.at, text.left);

@@ -55,8 +55,9 @@ static const struct row SHARES[] = {
 static const struct {
     struct row row;
     enum ss_share share;
+    enum ss_strength strength;
 } EVIDENCE[] = {
-#define X(name, json, share, about) {{json, about}, SS_SHARE_##share},
+#define X(name, json, share, strength, about) {{json, about}, SS_SHARE_##share, SS_STRENGTH_##strength},
 #include "tables/evidence.def"
 #undef X
 };
@@ -168,6 +169,12 @@ enum ss_share ss_evidence_share(enum ss_evidence evidence)
 {
     assert(evidence < SS_EVIDENCE_COUNT);
     return EVIDENCE[evidence].share;
+}
+
+enum ss_strength ss_evidence_strength(enum ss_evidence evidence)
+{
+    assert(evidence < SS_EVIDENCE_COUNT);
+    return EVIDENCE[evidence].strength;
 }
 
 const char *ss_verdict_name(enum ss_verdict verdict)

@@ -44,6 +44,9 @@ enum ss_evidence {
 };
 #undef X
 
+/* What evidence is worth: see tables/evidence.def. */
+enum ss_strength { SS_STRENGTH_PROOF, SS_STRENGTH_GUESS, SS_STRENGTH_DOUBT };
+
 #define X(name, ...) SS_VERDICT_##name,
 enum ss_verdict {
 #include "tables/verdicts.def"
@@ -88,6 +91,7 @@ const char *ss_share_about(enum ss_share share);
 const char *ss_evidence_name(enum ss_evidence evidence);
 const char *ss_evidence_about(enum ss_evidence evidence);
 enum ss_share ss_evidence_share(enum ss_evidence evidence);
+enum ss_strength ss_evidence_strength(enum ss_evidence evidence);
 const char *ss_verdict_name(enum ss_verdict verdict);
 const char *ss_verdict_about(enum ss_verdict verdict);
 const char *ss_outcome_name(enum ss_outcome outcome);

@@ -93,8 +93,8 @@ static struct ss_opinion beyond_the_wire(const struct ss_judgement *judgement, i
                                evidence->one_sided ? SS_CONFIDENCE_LOW : SS_CONFIDENCE_HIGH};
 }
 
-struct ss_opinion ss_verdict_form(const struct ss_judgement *judgement,
-                                  const struct ss_verdict_evidence *evidence)
+static struct ss_opinion form(const struct ss_judgement *judgement,
+                              const struct ss_verdict_evidence *evidence)
 {
     uint32_t wire_flags = evidence->flags & ~SS_FLAG_PROXY;
     bool with_idle = (wire_flags & ~(SS_FLAG_PHASE(SS_PHASE_TALK) | SS_FLAG_PHASE(SS_PHASE_HELLO_WAIT))) == 0;
@@ -107,4 +107,14 @@ struct ss_opinion ss_verdict_form(const struct ss_judgement *judgement,
 
     enum ss_share largest = largest_share(judgement, with_idle);
     return verdict_of_share(largest, confidence_of(judgement, largest, with_idle, evidence));
+}
+
+struct ss_opinion ss_verdict_form(const struct ss_judgement *judgement,
+                                  const struct ss_verdict_evidence *evidence)
+{
+    struct ss_opinion opinion = form(judgement, evidence);
+
+    if (evidence->lacks_evidence && opinion.verdict != SS_VERDICT_NONE)
+        opinion.confidence = SS_CONFIDENCE_LOW;
+    return opinion;
 }

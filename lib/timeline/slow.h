@@ -32,7 +32,8 @@ struct ss_verdict_evidence {
     uint32_t flags;   /* SS_FLAG_... */
     int64_t proxy_ns; /* what the proxy reported, or SS_MARK_UNSEEN */
     int64_t clock_error_ns;
-    bool one_sided; /* only one direction was seen */
+    bool one_sided;      /* only one direction was seen */
+    bool lacks_evidence; /* some was seen, and found no room */
     uint32_t tap_missing_bytes;
 };
 

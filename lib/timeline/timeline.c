@@ -75,12 +75,14 @@ static int64_t share_waits(const struct ss_timeline *timeline, enum ss_tap tap, 
     while (from_ns < to_ns) {
         int64_t until = to_ns;
         const struct ss_timeline_wait *wait = wait_at(timeline, from_ns, &until);
-        if (wait != NULL)
-            share_ns[ss_timeline_share((enum ss_evidence)wait->evidence, tap)] += until - from_ns;
-        if (wait != NULL && wait->evidence == SS_EVIDENCE_TIMEOUT_LENGTH)
-            *guessed_ns += until - from_ns;
-        if (wait == NULL)
+        enum ss_strength strength =
+            wait == NULL ? SS_STRENGTH_PROOF : ss_evidence_strength((enum ss_evidence)wait->evidence);
+        if (wait == NULL || strength == SS_STRENGTH_DOUBT)
             left_ns += until - from_ns;
+        else
+            share_ns[ss_timeline_share((enum ss_evidence)wait->evidence, tap)] += until - from_ns;
+        if (strength != SS_STRENGTH_PROOF)
+            *guessed_ns += until - from_ns;
         from_ns = until;
     }
     return left_ns;

@@ -21,7 +21,7 @@ NOT_MADE = 'not made'
 BLAMED = {'client', 'server'}
 SECOND_NS = 10**9
 LEAST_STARVED_NS = 400 * 10**6 # and so no timeout with something before it
-MOST_ANSWERED_NS = 35 * 10**6 # a round trip and 20 ms or so: with more of its own time, the silence is no timeout's any more
+MOST_ANSWERED_NS = 120 * 10**6 # a round trip and half a timeout: with more of its own time, nobody can see that it was no stall
 WITHOUT_END = {'client-dies', 'client-hangs'}
 LEAST_MADE = 0.9
 LEAST_RIGHT = 0.99
@@ -29,9 +29,14 @@ SHOWN = 3
 
 
 def right_of(text, tap, tls):
-    """The verdicts of "a|b", or by tap, TLS version or both: "1.2=a,1.3=b|c", "server/1.2=a,middle/1.2=b,1.3=c"."""
+    """The verdicts of "a|b" ("b?": with low confidence only), or by tap, TLS version or both: "1.2=a,1.3=b|c",
+    "server/1.2=a,middle/1.2=b,1.3=c"."""
     cases = dict(part.split('=') for part in text.split(',')) if '=' in text else {}
     return next((cases[key] for key in ('%s/%s' % (tap, tls), tap, tls) if key in cases), text).split('|')
+
+
+def is_right(verdict, record, right):
+    return verdict in right or (verdict + '?' in right and record['confidence'] == 'low')
 
 
 class Records:
@@ -66,7 +71,7 @@ class Matrix:
         verdict = record['verdict'] if record else 'none'
         right = right_of(cause['right'], cause['tap'], run['tls'])
         counts[verdict] += 1
-        if verdict in right and (not record or adds_up(cause, record)):
+        if is_right(verdict, record, right) and (not record or adds_up(cause, record)):
             self.right += 1
             return None
         if verdict in BLAMED and not BLAMED & set(right):
@@ -100,7 +105,7 @@ def is_made(cause, run, injected):
         return False
     if cause['cause'] == 'client-starved':
         return run['answer_ns'] > LEAST_STARVED_NS
-    if cause['cause'].startswith('lost-finished-alone') and run['answer_ns'] > MOST_ANSWERED_NS:
+    if cause['cause'].startswith(('lost-finished-alone', 'lost-late-finished')) and run['answer_ns'] > MOST_ANSWERED_NS:
         return False
     if run['planned_stall_ms'] and run['stall_ns'] < run['planned_stall_ms'] * 10**6:
         return False
@@ -117,8 +122,9 @@ def explained(run, record):
     peers = '%s from port %d to %s:%d' % (run['stack'], run['port'], run['server_ip'], run['server_port'])
     if not record:
         return ': ' + peers
-    return ': %s\n    %s, record %s, %s\n    phases %s\n    shares %s' % (
-        record['why'], peers, record['id'], record['outcome'], milliseconds(record['phases']), milliseconds(record['shares']))
+    return ', %s confidence: %s\n    %s, record %s, %s\n    phases %s\n    shares %s' % (
+        record['confidence'], record['why'], peers, record['id'], record['outcome'], milliseconds(record['phases']),
+        milliseconds(record['shares']))
 
 
 def milliseconds(of):

@@ -5,8 +5,9 @@
 #
 #     cause NAME RIGHT TAP... [-- COMMAND...]     what does it is that command, or the function cause_NAME, with _ for -
 #
-# RIGHT is a verdict or several, "a|b", or such by TLS version, by tap, or by both (see check_matrix.py). TAP is where the appliance
-# is told that the mirror is; told the server's side, there is next to nothing between the mirror and the server.
+# RIGHT is a verdict or several, "a|b" ("b?": with low confidence only), or such by TLS version, by tap, or by both (see
+# check_matrix.py). TAP is where the appliance is told that the mirror is; told the server's side, there is next to nothing between
+# the mirror and the server.
 #
 #     near, beyond, mirror RELAY-OPTION...   on the client's side of the mirror, on the server's, and on the mirror's way to the tap
 #     clients OPTION...                      makes the runs; SERVERS and FAMILIES choose
@@ -164,13 +165,23 @@ cause lost-flight-end-near loss middle server -- on near --drop 'server_flight:l
 cause lost-finished-near loss middle server -- over 4 on near --drop 'finished*2'
 cause lost-finished-near-6 loss middle server -- over 6 on near --drop 'finished*2'
 
-# Nothing follows it. Where GnuTLS has sent its ChangeCipherSpec of TLS 1.3 apart, the recovery is quick, and nothing slow.
+# Nothing follows it. Where GnuTLS has sent its ChangeCipherSpec of TLS 1.3 apart, the recovery is quick, and nothing slow. Where
+# nothing numbers its packets, a client that had been busy before looks like one that was busy all the time.
 cause lost-finished-alone-near '1.2=loss,1.3=loss|none' middle server -- over 4 lost_finished_alone
-cause lost-finished-alone-near-6 '1.2=loss,1.3=loss|none' middle server -- over 6 lost_finished_alone
+cause lost-finished-alone-near-6 '1.2=loss|client?,1.3=loss|none|client?' middle server -- over 6 lost_finished_alone
 lost_finished_alone()
 {
     near --drop finished
     clients --stall-at request --stall-ms 600
+}
+
+# The same of clients that have been busy for 60 ms. In TLS 1.3 the request would follow.
+cause lost-late-finished-near loss middle server -- over 4 lost_late_finished
+cause lost-late-finished-near-6 'loss|client?' middle server -- over 6 lost_late_finished
+lost_late_finished()
+{
+    near --drop finished
+    clients --tls 1.2 --stall-at finished --stall-ms 60
 }
 
 # --- loss on the server's side -------------------------------------------------------------------------------------

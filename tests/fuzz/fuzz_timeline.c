@@ -81,10 +81,12 @@ static void check_verdict(struct ss_span *in, const struct ss_judgement *judged)
     if (evidence.proxy_ns != SS_MARK_UNSEEN)
         evidence.flags |= SS_FLAG_PROXY;
     evidence.tap_missing_bytes = next_u8(in);
+    evidence.lacks_evidence = next_u8(in) & 1;
 
     struct ss_opinion opinion = ss_verdict_form(judged, &evidence);
     require(opinion.verdict < SS_VERDICT_COUNT && opinion.confidence < SS_CONFIDENCE_COUNT);
     require((opinion.verdict == SS_VERDICT_NONE) == (evidence.flags == 0));
+    require(!evidence.lacks_evidence || evidence.flags == 0 || opinion.confidence == SS_CONFIDENCE_LOW);
     require(opinion.verdict != SS_VERDICT_PROXY || evidence.flags == SS_FLAG_PROXY);
 }
 

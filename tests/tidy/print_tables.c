@@ -29,7 +29,7 @@ static const struct row shares[] = {
 };
 
 static const struct row evidence[] = {
-#define X(id, name, share, about) {name, about},
+#define X(id, name, share, strength, about) {name, about},
 #include "tables/evidence.def"
 #undef X
 };

@@ -2733,19 +2733,101 @@ static void hellos_that_find_no_block_are_counted(void **state)
     free_tape(tape);
 }
 
-static void evidence_that_finds_no_block_is_counted(void **state)
+/* Connections with a SYN, or a SYN-ACK, that is sent again, and nothing more. */
+static void put_half_open(struct tape *tape, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct connection c = connection_of((uint16_t)(1000 + i));
+        syn(tape, &c, i);
+        if (i % 2 > 0)
+            syn_ack(tape, &c, i);
+        (i % 2 > 0 ? syn_ack : syn)(tape, &c, SECOND + i);
+    }
+}
+
+/* A handshake whose flight is sent again after 250 ms. */
+static void put_lossy(struct tape *tape, struct connection *c, int64_t us)
+{
+    data(tape, c, SS_CLIENT, us, &hello13);
+    data(tape, c, SS_SERVER, us + 1000, &server13);
+    c->sent[SS_SERVER] = 0;
+    data(tape, c, SS_SERVER, us + 251000, &server13);
+    data(tape, c, SS_CLIENT, us + 271000, &answer13);
+    ack(tape, c, SS_SERVER, us + 271020);
+}
+
+static struct played *play_flagged(const struct tape *tape)
+{
+    struct ss_analyzer_config config = plain_config();
+
+    config.slow.handshake_ns = 200 * SS_NS_PER_MS;
+    struct played *played = open_player(config);
+    feed(played, tape, 0, tape->count, 64);
+    return played;
+}
+
+static void half_open_connections_give_their_blocks_of_evidence_away(void **state)
 {
     (void)state;
     struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
 
-    for (unsigned i = 0; i < 260; i++) { /* there are 256 blocks */
-        struct connection c = connection_of((uint16_t)(1000 + i));
-        syn(tape, &c, i);
-        syn(tape, &c, 1000000 + i);
+    put_half_open(tape, 300); /* there are 256 blocks */
+    open_tcp(tape, &c, 2 * SECOND);
+    put_lossy(tape, &c, 2 * SECOND + 20500);
+    struct played *played = play_flagged(tape);
+    const struct ss_finding *finding = only_one(played);
+    assert_int_equal(finding->verdict, SS_VERDICT_LOSS);
+    assert_int_equal(finding->confidence, SS_CONFIDENCE_HIGH);
+    assert_false(finding->lacks_evidence);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->lacking_evidence, 0);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void
+a_half_open_connection_that_is_answered_after_all_lacks_the_evidence_that_it_gave_away(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection first = connection_of(1000);
+
+    put_half_open(tape, 257);
+    syn_ack(tape, &first, 2 * SECOND);
+    ack(tape, &first, SS_CLIENT, 2 * SECOND + 20000);
+    data(tape, &first, SS_CLIENT, 2 * SECOND + 20500, &hello13);
+    data(tape, &first, SS_SERVER, 2 * SECOND + 21700, &server13);
+    data(tape, &first, SS_CLIENT, 2 * SECOND + 50000, &answer13);
+    ack(tape, &first, SS_SERVER, 2 * SECOND + 50020);
+    struct played *played = play_flagged(tape);
+    const struct ss_finding *finding = only_one(played);
+    assert_true(finding->lacks_evidence);
+    assert_int_equal(finding->client_retransmits, 1);
+    assert_int_equal(finding->confidence, SS_CONFIDENCE_LOW);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->lacking_evidence, 1);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_handshake_whose_evidence_finds_no_block_is_judged_with_low_confidence_and_counted(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    for (unsigned i = 0; i < 256; i++) { /* as many as there are blocks */
+        struct connection other = connection_of((uint16_t)(1000 + i));
+        data(tape, &other, SS_CLIENT, i, &hello13);
+        other.sent[SS_CLIENT] = 0;
+        data(tape, &other, SS_CLIENT, SECOND + i, &hello13);
     }
-    struct played *played = open_player(plain_config());
-    feed(played, tape, 0, tape->count, 64);
-    assert_int_equal(ss_analyzer_counters(played->analyzer)->troubles_full, 4);
+    open_tcp(tape, &c, 2 * SECOND);
+    put_lossy(tape, &c, 2 * SECOND + 20500);
+    struct played *played = play_flagged(tape);
+    const struct ss_finding *finding = only_one(played);
+    assert_true(finding->lacks_evidence);
+    assert_int_equal(finding->confidence, SS_CONFIDENCE_LOW);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->lacking_evidence, 1);
     close_player(played);
     free_tape(tape);
 }
@@ -2757,13 +2839,13 @@ static void the_block_of_evidence_goes_on_to_the_next_handshake(void **state)
 
     for (unsigned i = 0; i < 300; i++) {
         struct connection c = connection_of((uint16_t)(1000 + i));
-        syn(tape, &c, i * 4000000LL);
-        syn(tape, &c, i * 4000000LL + 1000000);
-        flag(tape, &c, SS_CLIENT, i * 4000000LL + 1000100, SS_TCP_RST);
+        open_tcp(tape, &c, i * 4LL * SECOND);
+        put_lossy(tape, &c, i * 4LL * SECOND + 20500);
     }
     struct played *played = open_player(plain_config());
     feed(played, tape, 0, tape->count, 64);
-    assert_int_equal(ss_analyzer_counters(played->analyzer)->troubles_full, 0);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->handshakes, 300);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->lacking_evidence, 0);
     close_player(played);
     free_tape(tape);
 }
@@ -3585,7 +3667,10 @@ int main(void)
         cmocka_unit_test(an_entry_given_away_within_a_burst_is_not_taken_for_the_connection_it_was),
         cmocka_unit_test(a_handshake_whose_hello_was_seen_keeps_its_block),
         cmocka_unit_test(hellos_that_find_no_block_are_counted),
-        cmocka_unit_test(evidence_that_finds_no_block_is_counted),
+        cmocka_unit_test(half_open_connections_give_their_blocks_of_evidence_away),
+        cmocka_unit_test(
+            a_half_open_connection_that_is_answered_after_all_lacks_the_evidence_that_it_gave_away),
+        cmocka_unit_test(a_handshake_whose_evidence_finds_no_block_is_judged_with_low_confidence_and_counted),
         cmocka_unit_test(the_block_of_evidence_goes_on_to_the_next_handshake),
         cmocka_unit_test(findings_that_nobody_fetches_are_counted_and_flush_waits_for_room),
         cmocka_unit_test(a_connection_is_forgotten_after_its_silence_however_long_that_was),

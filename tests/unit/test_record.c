@@ -653,6 +653,10 @@ static void the_evidence_that_a_verdict_rests_on_is_told(void **state)
          "a silence of 300 ms is exactly as long as a retransmission timeout, and its "
          "sender counts no packets: a loss before the tap, or a wait of just that "
          "length"},
+        {SS_EVIDENCE_CLIENT_OR_LOSS,
+         "the client acknowledged the server's flight, then took 481.2 ms to send its Finished; in all, "
+         "310 ms of 523 ms went to the client; the client counts no packets: 300 ms may as well be some "
+         "time of its own, a loss before the tap, and a retransmission timeout"},
     };
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         struct ss_finding finding = finding_with(ROWS[i].evidence);
@@ -660,6 +664,23 @@ static void the_evidence_that_a_verdict_rests_on_is_told(void **state)
         char why[512];
         assert_string_equal(ss_record_why(&record, why, sizeof(why)), ROWS[i].why);
     }
+}
+
+static void evidence_that_found_no_room_is_told_and_makes_the_verdict_less_sure(void **state)
+{
+    (void)state;
+    struct ss_finding finding = finding_example();
+    struct ss_event event = event_of(522 * MS);
+    struct ss_record record = record_of(&finding);
+    char why[512];
+    finding.lacks_evidence = true;
+    assert_string_equal(
+        ss_record_why(&record, why, sizeof(why)),
+        "the client acknowledged the server's flight, then took 481.2 ms to send its Finished; not all "
+        "evidence found room, so it may have been somebody else");
+    record.event = &event;
+    assert_int_equal(ss_record_opinion(&record).verdict, SS_VERDICT_CLIENT);
+    assert_int_equal(ss_record_opinion(&record).confidence, SS_CONFIDENCE_LOW);
 }
 
 static void evidence_of_after_the_end_takes_nothing_from_that_of_before(void **state)
@@ -880,6 +901,7 @@ int main(void)
         cmocka_unit_test(a_talk_before_tls_is_told_apart_from_the_silence_after_it),
         cmocka_unit_test(loss_and_the_tap_are_told_with_their_numbers),
         cmocka_unit_test(the_evidence_that_a_verdict_rests_on_is_told),
+        cmocka_unit_test(evidence_that_found_no_room_is_told_and_makes_the_verdict_less_sure),
         cmocka_unit_test(evidence_of_after_the_end_takes_nothing_from_that_of_before),
         cmocka_unit_test(the_evidence_stands_in_the_record),
         cmocka_unit_test(the_blamed_ones_own_clock_is_told),

@@ -195,6 +195,22 @@ static void timers_are_exact_where_nothing_else_tells(void **state)
                          ROWS[i].is_timeout);
 }
 
+static void a_timeout_and_up_to_half_of_one_may_hold_a_timeout(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t silence_ms, rtt_ms;
+        bool may_hold;
+    } ROWS[] = {
+        {225, 0, false},  {226, 0, true},    {300, 0, true},     {301, 0, false},  {253, 14, false},
+        {254, 14, true},  {342, 14, true},   {343, 14, false},   {214, 14, false}, {925, 300, false},
+        {926, 300, true}, {1350, 300, true}, {1351, 300, false},
+    };
+    for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++)
+        assert_int_equal(ss_sender_may_hold_timeout(ROWS[i].silence_ms * MS, ROWS[i].rtt_ms * MS),
+                         ROWS[i].may_hold);
+}
+
 /* ---- the sender's clock */
 
 struct sample {
@@ -299,6 +315,7 @@ int main(void)
         cmocka_unit_test(a_sender_whose_numbers_do_not_follow_one_another_proves_nothing),
         cmocka_unit_test(a_sequence_number_beyond_what_the_tap_saw_tells_that_it_was_sent),
         cmocka_unit_test(timers_are_exact_where_nothing_else_tells),
+        cmocka_unit_test(a_timeout_and_up_to_half_of_one_may_hold_a_timeout),
         cmocka_unit_test(a_client_that_waits_lets_its_clock_go_on),
         cmocka_unit_test(a_segment_that_was_under_way_for_longer_shows_by_its_clock),
         cmocka_unit_test(no_segment_is_late_by_more_than_the_time_since_the_one_before),

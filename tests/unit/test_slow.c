@@ -523,12 +523,60 @@ static void the_verdict_is_the_largest_share_of_a_slow_flow(void **state)
     }
 }
 
+static void a_verdict_that_rests_by_half_on_the_length_of_a_silence_is_a_guess(void **state)
+{
+    (void)state;
+    static const struct {
+        int guessed;
+        enum ss_confidence confidence;
+    } rows[] = {{0, SS_CONFIDENCE_HIGH}, {450, SS_CONFIDENCE_HIGH}, {451, SS_CONFIDENCE_LOW}};
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct judged_row row = {.shares = {[SS_SHARE_CLIENT] = 900}};
+        struct ss_judgement judged = judgement_of(&row);
+        struct ss_verdict_evidence evidence = {.flags = SS_FLAG_HANDSHAKE, .proxy_ns = SS_MARK_UNSEEN};
+
+        judged.guessed_ns = rows[i].guessed * US;
+        struct ss_opinion opinion = ss_verdict_form(&judged, &evidence);
+        assert_int_equal(opinion.verdict, SS_VERDICT_CLIENT);
+        assert_int_equal(opinion.confidence, rows[i].confidence);
+    }
+}
+
+static void without_all_of_its_evidence_any_verdict_is_a_guess_unless_nothing_was_slow(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t flags;
+        int proxy;
+        enum ss_verdict verdict;
+        enum ss_confidence confidence;
+    } rows[] = {
+        {0, -1, SS_VERDICT_NONE, SS_CONFIDENCE_HIGH},
+        {SS_FLAG_HANDSHAKE, -1, SS_VERDICT_CLIENT, SS_CONFIDENCE_LOW},
+        {SS_FLAG_PROXY, 5000, SS_VERDICT_PROXY, SS_CONFIDENCE_LOW},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct judged_row row = {.shares = {[SS_SHARE_CLIENT] = 900}};
+        struct ss_judgement judged = judgement_of(&row);
+        struct ss_verdict_evidence evidence = {.flags = rows[i].flags,
+                                               .proxy_ns =
+                                                   rows[i].proxy < 0 ? SS_MARK_UNSEEN : rows[i].proxy * US,
+                                               .lacks_evidence = true};
+        struct ss_opinion opinion = ss_verdict_form(&judged, &evidence);
+        assert_int_equal(opinion.verdict, rows[i].verdict);
+        assert_int_equal(opinion.confidence, rows[i].confidence);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_slow_is_flagged_by_each_test_on_its_own),
         cmocka_unit_test(each_phase_has_a_flag_and_a_limit_of_its_own),
         cmocka_unit_test(the_verdict_is_the_largest_share_of_a_slow_flow),
+        cmocka_unit_test(a_verdict_that_rests_by_half_on_the_length_of_a_silence_is_a_guess),
+        cmocka_unit_test(without_all_of_its_evidence_any_verdict_is_a_guess_unless_nothing_was_slow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -394,6 +394,34 @@ static void a_wait_takes_its_time_from_the_phases_it_lies_in(void **state)
     play_all(scripts, ROWS(scripts));
 }
 
+static void what_rests_on_the_length_of_a_silence_alone_is_guessed(void **state)
+{
+    (void)state;
+    static const struct {
+        enum ss_evidence evidence;
+        int client_path, client, loss, guessed;
+    } rows[] = {
+        {SS_EVIDENCE_HOLE, 0, 0, 300, 0},
+        {SS_EVIDENCE_TIMEOUT_LENGTH, 0, 0, 300, 300},
+        {SS_EVIDENCE_CLIENT_OR_LOSS, 20, 280, 0, 300}, /* whose time it is without it */
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct ss_timeline timeline;
+        struct ss_judgement judged;
+
+        ss_timeline_init(&timeline);
+        timeline.client_rtt_ns = 20;
+        timeline.mark_ns[SS_MARK_HELLO_RETRY] = 100;
+        timeline.mark_ns[SS_MARK_CLIENT_HELLO_2] = 400;
+        ss_timeline_add_wait(&timeline.waits, rows[i].evidence, 100, 400);
+        ss_timeline_judge(&timeline, SS_TAP_SERVER, &judged);
+        assert_int_equal(judged.share_ns[SS_SHARE_CLIENT_PATH], rows[i].client_path);
+        assert_int_equal(judged.share_ns[SS_SHARE_CLIENT], rows[i].client);
+        assert_int_equal(judged.share_ns[SS_SHARE_LOSS], rows[i].loss);
+        assert_int_equal(judged.guessed_ns, rows[i].guessed);
+    }
+}
+
 static void a_talk_before_tls_is_idle_whatever_was_lost_in_it(void **state)
 {
     (void)state;
@@ -657,6 +685,7 @@ int main(void)
         cmocka_unit_test(a_wait_takes_its_time_from_the_phases_it_lies_in),
         cmocka_unit_test(of_waits_that_overlap_the_surest_counts),
         cmocka_unit_test(a_wait_for_the_path_is_the_host_s_where_the_tap_is_beside_it),
+        cmocka_unit_test(what_rests_on_the_length_of_a_silence_alone_is_guessed),
         cmocka_unit_test(a_talk_before_tls_is_idle_whatever_was_lost_in_it),
         cmocka_unit_test(waits_beyond_the_room_extend_the_last_of_their_kind),
         cmocka_unit_test(a_wait_that_goes_on_is_one),

@@ -96,7 +96,7 @@ static void add_handshakes(struct rte_tel_data *answer, const struct ss_worker_v
     ss_answer_uint(handshakes, "not_measured", counters->handshakes_full);
     ss_answer_uint(handshakes, "conflicting_segments", counters->conflicts);
     ss_answer_uint(handshakes, "hellos_not_read", counters->hellos_full);
-    ss_answer_uint(handshakes, "evidence_not_noted", counters->troubles_full);
+    ss_answer_uint(handshakes, "evidence_not_noted", counters->lacking_evidence);
     ss_answer_uint(handshakes, "segments_not_kept", counters->segments_full);
     ss_answer_uint(handshakes, "ja4_left_out", counters->ja4_left_out);
     ss_answer_uint(handshakes, "findings_lost", counters->news_dropped + sum->worker.news_lost);
