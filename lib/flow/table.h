@@ -111,7 +111,7 @@ static inline uint64_t ss_flow_second_bucket(const struct ss_flow_table *table, 
     return (hash >> 32 ^ (hash >> 48) * 0x5bd1e995u) & table->bucket_mask;
 }
 
-static inline void ss_flow_prefetch(const struct ss_flow_table *table, uint64_t hash)
+static inline __attribute__((always_inline)) void ss_flow_prefetch(const struct ss_flow_table *table, uint64_t hash)
 {
     __builtin_prefetch(&table->buckets[hash & table->bucket_mask]);
     __builtin_prefetch(&table->buckets[ss_flow_second_bucket(table, hash)]);
