@@ -10,6 +10,8 @@
 #define TIME_MAX_NS      (INT64_C(1) << 62) /* the year 2116; so that no difference of two times overflows */
 #define BEHIND_MAX_NS    (60 * 1000000000LL)
 
+_Static_assert(SS_BURST_MAX <= SS_FLOW_BURST_MAX, "a burst is looked up at once");
+
 /* Handshakes under way at once: a sixteenth of the connections. */
 static uint32_t handshakes_max(const struct ss_analyzer_config *config)
 {
@@ -224,23 +226,12 @@ static inline __attribute__((always_inline)) void prefetch_handshake(const struc
         __builtin_prefetch((const char *)handshake + at, 1);
 }
 
-static void look_up(struct ss_analyzer *analyzer, unsigned count)
-{
-    struct ss_burst *burst = &analyzer->burst;
-
-    for (unsigned i = 0; i < count; i++) {
-        burst->flow[i] = ss_flow_candidate(&analyzer->flows, burst->hash[i]);
-        if (burst->flow[i] != SS_FLOW_NONE)
-            __builtin_prefetch(ss_flow_at(&analyzer->flows, burst->flow[i]), 1);
-    }
-}
-
 /* Returns how many of the frames it took: all, or those before the first fragment. */
 static unsigned feed_packets(struct ss_analyzer *analyzer, const struct ss_frame *frames, unsigned count)
 {
     unsigned taken, kept = decode(analyzer, frames, count, &taken), analyzed = 0;
 
-    look_up(analyzer, kept);
+    ss_flow_candidates(&analyzer->flows, analyzer->burst.hash, kept, analyzer->burst.flow);
     for (unsigned i = 0; i < kept; i++) {
         if (i + HANDSHAKES_AHEAD < kept)
             prefetch_handshake(analyzer, i + HANDSHAKES_AHEAD);
@@ -273,7 +264,7 @@ static enum ss_refusal feed_whole(struct ss_analyzer *analyzer, const struct ss_
     burst->age_ns[0] = age_of(analyzer, burst->time_ns[0]);
     burst->frame[0] = &datagram->frames[datagram->frame_count - 1];
     take_key(analyzer, 0);
-    look_up(analyzer, 1);
+    ss_flow_candidates(&analyzer->flows, burst->hash, 1, burst->flow);
     burst->datagram = datagram;
     refused = ss_connection_packet(analyzer, 0);
     burst->datagram = NULL;
