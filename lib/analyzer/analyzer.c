@@ -166,7 +166,6 @@ static void take_key(struct ss_analyzer *analyzer, unsigned i)
     burst->age_ms[i] = burst->age_ns[i] == burst->time_ns[i] ? burst->time_ms[i] : ss_ms_of(burst->age_ns[i]);
     burst->key[i] = ss_flow_key_of(&burst->packet[i], analyzer->config.packet, &burst->from_first[i]);
     burst->hash[i] = ss_flow_hash(&burst->key[i], analyzer->flows.seed);
-    ss_flow_prefetch(&analyzer->flows, burst->hash[i]);
 }
 
 /* Headers with options, or of a tunnel, reach into the second line. Always inlined, as all that only
