@@ -104,7 +104,7 @@ uint32_t ss_flow_next_to_age(struct ss_flow_table *table);
 
 static inline struct ss_flow *ss_flow_at(const struct ss_flow_table *table, uint32_t number)
 {
-    return ss_pool_at(&table->entries, number);
+    return (struct ss_flow *)(void *)table->entries.memory + number;
 }
 
 static inline bool ss_flow_is_full(const struct ss_flow_table *table)

@@ -59,7 +59,7 @@ void ss_history_init(struct ss_history *history, void *memory, uint64_t bytes, u
 
 /* Gives up the oldest records until need bytes before the head's place are free. Their headers are read,
  * which is why they are given up before anything is written. */
-static void free_bytes(struct ss_history *history, uint64_t need)
+static inline void free_bytes(struct ss_history *history, uint64_t need)
 {
     while (history->head + need - history->tail > history->bytes) {
         uint64_t bytes = bytes_at(history, history->tail_at);
@@ -105,7 +105,7 @@ static inline __attribute__((always_inline)) void fetch_ahead(const struct ss_hi
 
 /* The next record, with its size; the rest of its header is the caller's to fill in. *ret_position is where
  * it is. NULL: too large. */
-static struct header *append(struct ss_history *history, uint32_t captured, uint64_t *ret_position)
+static inline struct header *append(struct ss_history *history, uint32_t captured, uint64_t *ret_position)
 {
     uint64_t need = record_bytes(captured);
     if (need > history->bytes / 4)
