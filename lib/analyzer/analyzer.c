@@ -158,14 +158,24 @@ static void count_bytes(struct ss_analyzer *analyzer, const struct ss_frame *fra
     analyzer->counters.truncated_frames += frame->captured < frame->wire;
 }
 
-static void take_key(struct ss_analyzer *analyzer, unsigned i)
+static void take_keys(struct ss_analyzer *analyzer, unsigned count)
 {
     struct ss_burst *burst = &analyzer->burst;
 
-    burst->time_ms[i] = ss_ms_of(burst->time_ns[i]);
-    burst->age_ms[i] = burst->age_ns[i] == burst->time_ns[i] ? burst->time_ms[i] : ss_ms_of(burst->age_ns[i]);
-    burst->key[i] = ss_flow_key_of(&burst->packet[i], analyzer->config.packet, &burst->from_first[i]);
-    burst->hash[i] = ss_flow_hash(&burst->key[i], analyzer->flows.seed);
+    for (unsigned i = 0; i < count; i++) {
+        burst->key[i] = ss_flow_key_of(&burst->packet[i], analyzer->config.packet, &burst->from_first[i]);
+        burst->hash[i] = ss_flow_hash(&burst->key[i], analyzer->flows.seed);
+    }
+}
+
+static void take_times(struct ss_analyzer *analyzer, unsigned i, int64_t time_ns)
+{
+    struct ss_burst *burst = &analyzer->burst;
+
+    burst->time_ns[i] = time_ns;
+    burst->age_ns[i] = age_of(analyzer, time_ns);
+    burst->time_ms[i] = ss_ms_of(time_ns);
+    burst->age_ms[i] = burst->age_ns[i] == time_ns ? burst->time_ms[i] : ss_ms_of(burst->age_ns[i]);
 }
 
 /* Headers with options, or of a tunnel, reach into the second line. Always inlined, as all that only
@@ -177,7 +187,7 @@ static inline __attribute__((always_inline)) void prefetch_frame(const struct ss
         __builtin_prefetch(frame->data + CACHE_LINE);
 }
 
-/* Frames to packets with keys; what is not for us is counted and left out. Returns how many are left. Stops
+/* Frames to packets; what is not for us is counted and left out. Returns how many are left. Stops
  * at a fragment: *ret_taken are the frames before it. */
 static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *frames, unsigned count,
                        unsigned *ret_taken)
@@ -188,13 +198,12 @@ static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *fram
     for (i = 0; i < count; i++) {
         if (i + PREFETCH_AHEAD < count)
             prefetch_frame(&frames[i + PREFETCH_AHEAD]);
-        burst->time_ns[kept] = sane_time(frames[i].time_ns);
+        int64_t time_ns = sane_time(frames[i].time_ns);
         enum ss_refusal refused = ss_packet_decode(&frames[i], analyzer->config.packet, &burst->packet[kept]);
         if (refused == SS_REFUSED_FRAGMENT)
             break;
         count_bytes(analyzer, &frames[i]);
-        advance(analyzer, burst->time_ns[kept], refused == SS_REFUSED_NOTHING ? &burst->packet[kept] : NULL);
-        burst->age_ns[kept] = age_of(analyzer, burst->time_ns[kept]);
+        advance(analyzer, time_ns, refused == SS_REFUSED_NOTHING ? &burst->packet[kept] : NULL);
         if (refused == SS_REFUSED_NOTHING && !is_watched(analyzer, &burst->packet[kept]))
             refused = SS_REFUSED_NOT_WATCHED;
         if (refused != SS_REFUSED_NOTHING) {
@@ -202,7 +211,7 @@ static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *fram
             continue;
         }
         burst->frame[kept] = &frames[i];
-        take_key(analyzer, kept);
+        take_times(analyzer, kept, time_ns);
         kept++;
     }
     analyzer->counters.received_packets += i;
@@ -230,6 +239,7 @@ static unsigned feed_packets(struct ss_analyzer *analyzer, const struct ss_frame
 {
     unsigned taken, kept = decode(analyzer, frames, count, &taken), analyzed = 0;
 
+    take_keys(analyzer, kept);
     ss_flow_candidates(&analyzer->flows, analyzer->burst.hash, kept, analyzer->burst.flow);
     for (unsigned i = 0; i < kept; i++) {
         if (i + HANDSHAKES_AHEAD < kept)
@@ -259,10 +269,9 @@ static enum ss_refusal feed_whole(struct ss_analyzer *analyzer, const struct ss_
         return SS_REFUSED_NOT_WATCHED;
     if (refused != SS_REFUSED_NOTHING)
         return refused;
-    burst->time_ns[0] = sane_time(datagram->whole.time_ns);
-    burst->age_ns[0] = age_of(analyzer, burst->time_ns[0]);
+    take_times(analyzer, 0, sane_time(datagram->whole.time_ns));
     burst->frame[0] = &datagram->frames[datagram->frame_count - 1];
-    take_key(analyzer, 0);
+    take_keys(analyzer, 1);
     ss_flow_candidates(&analyzer->flows, burst->hash, 1, burst->flow);
     burst->datagram = datagram;
     refused = ss_connection_packet(analyzer, 0);
