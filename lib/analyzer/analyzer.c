@@ -97,7 +97,7 @@ struct ss_analyzer *ss_analyzer_create(const struct ss_analyzer_config *config, 
 
 /* ---- the passes over a burst */
 
-static bool is_watched(const struct ss_analyzer *analyzer, const struct ss_packet *packet)
+static inline bool is_watched(const struct ss_analyzer *analyzer, const struct ss_packet *packet)
 {
     const uint8_t *ports = analyzer->config.ports;
     uint16_t to = packet->destination_port, from = packet->source_port;

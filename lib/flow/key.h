@@ -61,11 +61,9 @@ static inline struct ss_flow_key ss_flow_key_of(const struct ss_packet *packet,
 
 static inline bool ss_flow_key_equal(const struct ss_flow_key *a, const struct ss_flow_key *b)
 {
-    uint64_t different = 0;
+    const uint64_t *x = a->words, *y = b->words;
 
-    for (unsigned i = 0; i < 5; i++)
-        different |= a->words[i] ^ b->words[i];
-    return different == 0;
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4])) == 0;
 }
 
 static inline uint64_t ss_flow_fold(uint64_t a, uint64_t b)
