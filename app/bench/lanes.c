@@ -79,6 +79,7 @@ static void decode_and_look_up(struct ss_bench_worker *worker, const struct ss_f
         keys[i] = ss_flow_key_of(&packets[i], NULL, &from_first);
         hashes[i] = ss_flow_hash(&keys[i], worker->table.seed);
     }
+    ss_flow_prefetch(&worker->table, hashes, count);
     ss_flow_candidates(&worker->table, hashes, count, numbers);
     for (unsigned i = 0; i < count; i++)
         touch(worker, &keys[i], hashes[i], numbers[i], &frames[i], marks[i]);

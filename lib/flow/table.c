@@ -106,8 +106,6 @@ void ss_flow_candidates(const struct ss_flow_table *table, const uint64_t *hashe
     uint64_t missed = 0; /* a bit for each hash without a match in its first bucket */
 
     assert(count <= SS_FLOW_BURST_MAX);
-    for (unsigned i = 0; i < count; i++)
-        __builtin_prefetch(first_bucket(table, hashes[i]));
     for (unsigned i = 0; i < count; i++) {
         ret_numbers[i] = candidate_in(table, first_bucket(table, hashes[i]), tag_of(hashes[i]));
         if (ret_numbers[i] == SS_FLOW_NONE) {
