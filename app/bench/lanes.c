@@ -78,13 +78,9 @@ static void decode_and_look_up(struct ss_bench_worker *worker, const struct ss_f
     for (unsigned i = 0; i < count; i++) {
         keys[i] = ss_flow_key_of(&packets[i], NULL, &from_first);
         hashes[i] = ss_flow_hash(&keys[i], worker->table.seed);
-        ss_flow_prefetch(&worker->table, hashes[i]);
     }
-    for (unsigned i = 0; i < count; i++) {
-        numbers[i] = ss_flow_candidate(&worker->table, hashes[i]);
-        if (numbers[i] != SS_FLOW_NONE)
-            __builtin_prefetch(ss_flow_at(&worker->table, numbers[i]), 1);
-    }
+    ss_flow_prefetch(&worker->table, hashes, count);
+    ss_flow_candidates(&worker->table, hashes, count, numbers);
     for (unsigned i = 0; i < count; i++)
         touch(worker, &keys[i], hashes[i], numbers[i], &frames[i], marks[i]);
 }

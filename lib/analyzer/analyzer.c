@@ -7,8 +7,11 @@
 #define CACHE_LINE       64
 #define PREFETCH_AHEAD   4 /* frames whose headers are on their way while one is decoded, and */
 #define HANDSHAKES_AHEAD 2 /* packets whose handshakes are, while one is measured (bench: handshakes) */
+#define KEYS_TOGETHER    8 /* keys that are made before their buckets are fetched (bench: min64, mix) */
 #define TIME_MAX_NS      (INT64_C(1) << 62) /* the year 2116; so that no difference of two times overflows */
 #define BEHIND_MAX_NS    (60 * 1000000000LL)
+
+_Static_assert(SS_BURST_MAX <= SS_FLOW_BURST_MAX, "a burst is looked up at once");
 
 /* Handshakes under way at once: a sixteenth of the connections. */
 static uint32_t handshakes_max(const struct ss_analyzer_config *config)
@@ -95,7 +98,7 @@ struct ss_analyzer *ss_analyzer_create(const struct ss_analyzer_config *config, 
 
 /* ---- the passes over a burst */
 
-static bool is_watched(const struct ss_analyzer *analyzer, const struct ss_packet *packet)
+static inline bool is_watched(const struct ss_analyzer *analyzer, const struct ss_packet *packet)
 {
     const uint8_t *ports = analyzer->config.ports;
     uint16_t to = packet->destination_port, from = packet->source_port;
@@ -156,15 +159,29 @@ static void count_bytes(struct ss_analyzer *analyzer, const struct ss_frame *fra
     analyzer->counters.truncated_frames += frame->captured < frame->wire;
 }
 
-static void take_key(struct ss_analyzer *analyzer, unsigned i)
+/* By groups: the buckets of one are on their way while the keys of the next are made. */
+static void take_keys(struct ss_analyzer *analyzer, unsigned count)
 {
     struct ss_burst *burst = &analyzer->burst;
 
-    burst->time_ms[i] = ss_ms_of(burst->time_ns[i]);
-    burst->age_ms[i] = burst->age_ns[i] == burst->time_ns[i] ? burst->time_ms[i] : ss_ms_of(burst->age_ns[i]);
-    burst->key[i] = ss_flow_key_of(&burst->packet[i], analyzer->config.packet, &burst->from_first[i]);
-    burst->hash[i] = ss_flow_hash(&burst->key[i], analyzer->flows.seed);
-    ss_flow_prefetch(&analyzer->flows, burst->hash[i]);
+    for (unsigned begin = 0, end; begin < count; begin = end) {
+        end = begin + KEYS_TOGETHER < count ? begin + KEYS_TOGETHER : count;
+        for (unsigned i = begin; i < end; i++) {
+            burst->key[i] = ss_flow_key_of(&burst->packet[i], analyzer->config.packet, &burst->from_first[i]);
+            burst->hash[i] = ss_flow_hash(&burst->key[i], analyzer->flows.seed);
+        }
+        ss_flow_prefetch(&analyzer->flows, &burst->hash[begin], end - begin);
+    }
+}
+
+static void take_times(struct ss_analyzer *analyzer, unsigned i, int64_t time_ns)
+{
+    struct ss_burst *burst = &analyzer->burst;
+
+    burst->time_ns[i] = time_ns;
+    burst->age_ns[i] = age_of(analyzer, time_ns);
+    burst->time_ms[i] = ss_ms_of(time_ns);
+    burst->age_ms[i] = burst->age_ns[i] == time_ns ? burst->time_ms[i] : ss_ms_of(burst->age_ns[i]);
 }
 
 /* Headers with options, or of a tunnel, reach into the second line. Always inlined, as all that only
@@ -176,7 +193,7 @@ static inline __attribute__((always_inline)) void prefetch_frame(const struct ss
         __builtin_prefetch(frame->data + CACHE_LINE);
 }
 
-/* Frames to packets with keys; what is not for us is counted and left out. Returns how many are left. Stops
+/* Frames to packets; what is not for us is counted and left out. Returns how many are left. Stops
  * at a fragment: *ret_taken are the frames before it. */
 static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *frames, unsigned count,
                        unsigned *ret_taken)
@@ -187,13 +204,12 @@ static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *fram
     for (i = 0; i < count; i++) {
         if (i + PREFETCH_AHEAD < count)
             prefetch_frame(&frames[i + PREFETCH_AHEAD]);
-        burst->time_ns[kept] = sane_time(frames[i].time_ns);
+        int64_t time_ns = sane_time(frames[i].time_ns);
         enum ss_refusal refused = ss_packet_decode(&frames[i], analyzer->config.packet, &burst->packet[kept]);
         if (refused == SS_REFUSED_FRAGMENT)
             break;
         count_bytes(analyzer, &frames[i]);
-        advance(analyzer, burst->time_ns[kept], refused == SS_REFUSED_NOTHING ? &burst->packet[kept] : NULL);
-        burst->age_ns[kept] = age_of(analyzer, burst->time_ns[kept]);
+        advance(analyzer, time_ns, refused == SS_REFUSED_NOTHING ? &burst->packet[kept] : NULL);
         if (refused == SS_REFUSED_NOTHING && !is_watched(analyzer, &burst->packet[kept]))
             refused = SS_REFUSED_NOT_WATCHED;
         if (refused != SS_REFUSED_NOTHING) {
@@ -201,7 +217,7 @@ static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *fram
             continue;
         }
         burst->frame[kept] = &frames[i];
-        take_key(analyzer, kept);
+        take_times(analyzer, kept, time_ns);
         kept++;
     }
     analyzer->counters.received_packets += i;
@@ -224,23 +240,13 @@ static inline __attribute__((always_inline)) void prefetch_handshake(const struc
         __builtin_prefetch((const char *)handshake + at, 1);
 }
 
-static void look_up(struct ss_analyzer *analyzer, unsigned count)
-{
-    struct ss_burst *burst = &analyzer->burst;
-
-    for (unsigned i = 0; i < count; i++) {
-        burst->flow[i] = ss_flow_candidate(&analyzer->flows, burst->hash[i]);
-        if (burst->flow[i] != SS_FLOW_NONE)
-            __builtin_prefetch(ss_flow_at(&analyzer->flows, burst->flow[i]), 1);
-    }
-}
-
 /* Returns how many of the frames it took: all, or those before the first fragment. */
 static unsigned feed_packets(struct ss_analyzer *analyzer, const struct ss_frame *frames, unsigned count)
 {
     unsigned taken, kept = decode(analyzer, frames, count, &taken), analyzed = 0;
 
-    look_up(analyzer, kept);
+    take_keys(analyzer, kept);
+    ss_flow_candidates(&analyzer->flows, analyzer->burst.hash, kept, analyzer->burst.flow);
     for (unsigned i = 0; i < kept; i++) {
         if (i + HANDSHAKES_AHEAD < kept)
             prefetch_handshake(analyzer, i + HANDSHAKES_AHEAD);
@@ -269,11 +275,10 @@ static enum ss_refusal feed_whole(struct ss_analyzer *analyzer, const struct ss_
         return SS_REFUSED_NOT_WATCHED;
     if (refused != SS_REFUSED_NOTHING)
         return refused;
-    burst->time_ns[0] = sane_time(datagram->whole.time_ns);
-    burst->age_ns[0] = age_of(analyzer, burst->time_ns[0]);
+    take_times(analyzer, 0, sane_time(datagram->whole.time_ns));
     burst->frame[0] = &datagram->frames[datagram->frame_count - 1];
-    take_key(analyzer, 0);
-    look_up(analyzer, 1);
+    take_keys(analyzer, 1);
+    ss_flow_candidates(&analyzer->flows, burst->hash, 1, burst->flow);
     burst->datagram = datagram;
     refused = ss_connection_packet(analyzer, 0);
     burst->datagram = NULL;

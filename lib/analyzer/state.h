@@ -8,7 +8,8 @@
 #include "flow/table.h"
 #include "packet/fragments.h"
 
-#define SS_NEWS_MAX 1024 /* findings waiting to be fetched; a power of two */
+#define SS_NEWS_MAX 1024    /* findings waiting to be fetched; a power of two */
+#define SS_IDLE_MS  300000u /* a silent connection is forgotten */
 
 /* A finding as it lies in the history's handshakes tier, with what is needed to find
  * the connection's packets. */

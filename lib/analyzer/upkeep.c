@@ -10,7 +10,6 @@
 #define HANDSHAKES_A_TURN 4
 #define FLOWS_A_TURN      4
 #define CLOSED_MS         2000u                /* a closed connection waits for stragglers */
-#define IDLE_MS           300000u              /* a silent connection is forgotten */
 #define STUCK_NS          (120 * 1000000000LL) /* a silent handshake is given up */
 #define HALF_OPEN_NS      1000000000LL /* a connection without a hello gives way to a new one after this */
 
@@ -24,14 +23,14 @@
 static uint32_t silent_ms(const struct ss_flow *flow, uint32_t now_ms)
 {
     uint32_t ms = now_ms - flow->last_seen_ms;
-    return ms > UINT32_MAX - IDLE_MS ? 0 : ms;
+    return ms > UINT32_MAX - SS_IDLE_MS ? 0 : ms;
 }
 
 bool ss_upkeep_is_over(const struct ss_flow *flow, uint32_t now_ms)
 {
     /* A handshake under way knows itself how long it waits. */
     bool is_closed = flow->is_closed && flow->state != SS_FLOW_OPEN;
-    return silent_ms(flow, now_ms) > (is_closed ? CLOSED_MS : IDLE_MS);
+    return silent_ms(flow, now_ms) > (is_closed ? CLOSED_MS : SS_IDLE_MS);
 }
 
 /* ---- handshakes that wait */

@@ -6,14 +6,6 @@
 
 static const uint8_t V4_MAPPED[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-struct ss_ip ss_ip_from_v4(const uint8_t bytes[4])
-{
-    struct ss_ip ip;
-    memcpy(ip.bytes, V4_MAPPED, sizeof(V4_MAPPED));
-    memcpy(ip.bytes + sizeof(V4_MAPPED), bytes, 4);
-    return ip;
-}
-
 bool ss_ip_is_v4(const struct ss_ip *ip)
 {
     return memcmp(ip->bytes, V4_MAPPED, sizeof(V4_MAPPED)) == 0;

@@ -30,7 +30,13 @@ static inline bool ss_ip_equal(const struct ss_ip *a, const struct ss_ip *b)
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
-struct ss_ip ss_ip_from_v4(const uint8_t bytes[4]);
+static inline struct ss_ip ss_ip_from_v4(const uint8_t bytes[4])
+{
+    struct ss_ip ip = {.bytes = {[10] = 0xff, [11] = 0xff}};
+    memcpy(ip.bytes + 12, bytes, 4);
+    return ip;
+}
+
 bool ss_ip_is_v4(const struct ss_ip *ip);
 
 /* Text to address: IPv4 dotted quad or IPv6, no port, no brackets. length need not include a zero. */

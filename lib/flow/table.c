@@ -2,6 +2,8 @@
 
 #include "flow/table.h"
 
+#include <assert.h>
+
 static uint64_t bucket_count(uint32_t flows_max)
 {
     uint64_t buckets = 2;
@@ -31,32 +33,13 @@ static uint16_t tag_of(uint64_t hash)
     return (uint16_t)(hash >> 16 | 1);
 }
 
-static uint32_t find_in(const struct ss_flow_table *table, const struct ss_flow_bucket *bucket, uint16_t tag,
-                        const struct ss_flow_key *key)
-{
-    for (unsigned i = 0; i < SS_FLOW_SLOTS; i++) {
-        if (bucket->tag[i] == tag && ss_flow_key_equal(&ss_flow_at(table, bucket->entry[i])->key, key))
-            return bucket->entry[i];
-    }
-    return SS_FLOW_NONE;
-}
-
-uint32_t ss_flow_find(const struct ss_flow_table *table, const struct ss_flow_key *key, uint64_t hash)
-{
-    uint16_t tag = tag_of(hash);
-    uint32_t number = find_in(table, &table->buckets[hash & table->bucket_mask], tag, key);
-
-    if (number == SS_FLOW_NONE)
-        number = find_in(table, &table->buckets[ss_flow_second_bucket(table, hash)], tag, key);
-    return number;
-}
-
 /* Tags of a bucket, and what comes of comparing them, narrowed to fit a register. */
 typedef uint16_t tags __attribute__((vector_size(2 * SS_FLOW_SLOTS)));
 typedef uint8_t matches __attribute__((vector_size(SS_FLOW_SLOTS)));
 
-/* All slots at once, and no entry is touched (bench: min64, whole). */
-static uint32_t candidate_in(const struct ss_flow_bucket *bucket, uint16_t tag)
+/* A byte for each slot, the first one lowest: 1 where its tag is this one. All slots at once, and no entry is
+ * touched (bench: min64, whole). */
+static uint64_t slots_of(const struct ss_flow_bucket *bucket, uint16_t tag)
 {
     tags all;
     uint64_t bytes;
@@ -64,45 +47,121 @@ static uint32_t candidate_in(const struct ss_flow_bucket *bucket, uint16_t tag)
     memcpy(&all, bucket->tag, sizeof(all));
     matches equal = __builtin_convertvector(all == tag, matches);
     memcpy(&bytes, &equal, sizeof(bytes));
-    return bytes == 0 ? SS_FLOW_NONE : bucket->entry[__builtin_ctzll(bytes) / 8];
+    return bytes & 0x0101010101010101;
 }
 
-uint32_t ss_flow_candidate(const struct ss_flow_table *table, uint64_t hash)
+static unsigned first_of(uint64_t slots)
+{
+    return slots == 0 ? SS_FLOW_SLOTS : (unsigned)__builtin_ctzll(slots) / 8;
+}
+
+static struct ss_flow_bucket *first_bucket(const struct ss_flow_table *table, uint64_t hash)
+{
+    return &table->buckets[hash & table->bucket_mask];
+}
+
+static struct ss_flow_bucket *second_bucket(const struct ss_flow_table *table, uint64_t hash)
+{
+    return &table->buckets[ss_flow_second_bucket(table, hash)];
+}
+
+/* ---- looking up */
+
+static uint32_t find_in(const struct ss_flow_table *table, const struct ss_flow_bucket *bucket, uint16_t tag,
+                        const struct ss_flow_key *key)
+{
+    for (uint64_t slots = slots_of(bucket, tag); slots != 0; slots &= slots - 1) {
+        uint32_t number = bucket->entry[first_of(slots)];
+        if (ss_flow_key_equal(&ss_flow_at(table, number)->key, key))
+            return number;
+    }
+    return SS_FLOW_NONE;
+}
+
+uint32_t ss_flow_find(const struct ss_flow_table *table, const struct ss_flow_key *key, uint64_t hash)
 {
     uint16_t tag = tag_of(hash);
-    uint32_t number = candidate_in(&table->buckets[hash & table->bucket_mask], tag);
+    uint32_t number = find_in(table, first_bucket(table, hash), tag, key);
 
     if (number == SS_FLOW_NONE)
-        number = candidate_in(&table->buckets[ss_flow_second_bucket(table, hash)], tag);
+        number = find_in(table, second_bucket(table, hash), tag, key);
     return number;
 }
 
-static unsigned free_slots(const struct ss_flow_bucket *bucket)
+/* Its entry is prefetched. */
+static inline uint32_t candidate_in(const struct ss_flow_table *table, const struct ss_flow_bucket *bucket,
+                                    uint16_t tag)
 {
-    unsigned free = 0;
+    unsigned slot = first_of(slots_of(bucket, tag));
 
-    for (unsigned i = 0; i < SS_FLOW_SLOTS; i++)
-        free += bucket->tag[i] == 0;
-    return free;
+    if (slot == SS_FLOW_SLOTS)
+        return SS_FLOW_NONE;
+    __builtin_prefetch(ss_flow_at(table, bucket->entry[slot]), 1);
+    return bucket->entry[slot];
 }
 
-static unsigned first_free(const struct ss_flow_bucket *bucket)
+void ss_flow_candidates(const struct ss_flow_table *table, const uint64_t *hashes, unsigned count,
+                        uint32_t *ret_numbers)
 {
-    unsigned i = 0;
+    uint64_t missed = 0; /* a bit for each hash without a match in its first bucket */
 
-    while (bucket->tag[i] != 0)
-        i++;
-    return i;
+    assert(count <= SS_FLOW_BURST_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        ret_numbers[i] = candidate_in(table, first_bucket(table, hashes[i]), tag_of(hashes[i]));
+        if (ret_numbers[i] == SS_FLOW_NONE) {
+            __builtin_prefetch(second_bucket(table, hashes[i]));
+            missed |= UINT64_C(1) << i;
+        }
+    }
+    for (; missed != 0; missed &= missed - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(missed);
+        ret_numbers[i] = candidate_in(table, second_bucket(table, hashes[i]), tag_of(hashes[i]));
+    }
+}
+
+/* ---- adding and removing */
+
+/* In a full bucket: that of an entry which has room in its other bucket, and goes there. */
+static unsigned make_room(const struct ss_flow_table *table, struct ss_flow_bucket *bucket)
+{
+    for (unsigned slot = 0; slot < SS_FLOW_SLOTS; slot++) {
+        uint64_t hash = ss_flow_at(table, bucket->entry[slot])->tag;
+        struct ss_flow_bucket *other = first_bucket(table, hash);
+        if (other == bucket)
+            other = second_bucket(table, hash);
+        unsigned free = first_of(slots_of(other, 0));
+        if (free == SS_FLOW_SLOTS)
+            continue;
+        other->entry[free] = bucket->entry[slot];
+        other->tag[free] = bucket->tag[slot];
+        return slot;
+    }
+    return SS_FLOW_SLOTS;
+}
+
+/* A slot for a new key: in its first bucket if there is one, or in its second, or where one can be made. */
+static unsigned slot_for(const struct ss_flow_table *table, uint64_t hash, struct ss_flow_bucket **ret_bucket)
+{
+    struct ss_flow_bucket *const both[] = {first_bucket(table, hash), second_bucket(table, hash)};
+    unsigned slot = SS_FLOW_SLOTS;
+
+    for (unsigned i = 0; i < 2 && slot == SS_FLOW_SLOTS; i++) {
+        *ret_bucket = both[i];
+        slot = first_of(slots_of(both[i], 0));
+    }
+    for (unsigned i = 0; i < 2 && slot == SS_FLOW_SLOTS; i++) {
+        *ret_bucket = both[i];
+        slot = make_room(table, both[i]);
+    }
+    return slot;
 }
 
 uint32_t ss_flow_add(struct ss_flow_table *table, const struct ss_flow_key *key, uint64_t hash)
 {
-    struct ss_flow_bucket *bucket = &table->buckets[hash & table->bucket_mask];
-    struct ss_flow_bucket *second = &table->buckets[ss_flow_second_bucket(table, hash)];
+    struct ss_flow_bucket *bucket;
+    unsigned slot = slot_for(table, hash, &bucket);
 
-    if (free_slots(second) > free_slots(bucket))
-        bucket = second;
-    if (free_slots(bucket) == 0) {
+    if (slot == SS_FLOW_SLOTS) {
         table->overflow++;
         return SS_FLOW_NONE;
     }
@@ -117,7 +176,6 @@ uint32_t ss_flow_add(struct ss_flow_table *table, const struct ss_flow_key *key,
                              .recent_at = SS_HISTORY_NONE,
                              .handshakes_at = SS_HISTORY_NONE,
                              .note = SS_HISTORY_NONE};
-    unsigned slot = first_free(bucket);
     bucket->tag[slot] = tag_of(hash);
     bucket->entry[slot] = number;
     return number;
@@ -125,9 +183,10 @@ uint32_t ss_flow_add(struct ss_flow_table *table, const struct ss_flow_key *key,
 
 static bool clear_slot(struct ss_flow_bucket *bucket, uint16_t tag, uint32_t number)
 {
-    for (unsigned i = 0; i < SS_FLOW_SLOTS; i++) {
-        if (bucket->tag[i] == tag && bucket->entry[i] == number) {
-            bucket->tag[i] = 0;
+    for (uint64_t slots = slots_of(bucket, tag); slots != 0; slots &= slots - 1) {
+        unsigned slot = first_of(slots);
+        if (bucket->entry[slot] == number) {
+            bucket->tag[slot] = 0;
             return true;
         }
     }
@@ -139,8 +198,8 @@ void ss_flow_remove(struct ss_flow_table *table, uint32_t number)
     struct ss_flow *flow = ss_flow_at(table, number);
     uint64_t hash = flow->tag;
 
-    if (!clear_slot(&table->buckets[hash & table->bucket_mask], tag_of(hash), number))
-        clear_slot(&table->buckets[ss_flow_second_bucket(table, hash)], tag_of(hash), number);
+    if (!clear_slot(first_bucket(table, hash), tag_of(hash), number))
+        clear_slot(second_bucket(table, hash), tag_of(hash), number);
     flow->state = SS_FLOW_FREE;
     ss_pool_give(&table->entries, number);
 }

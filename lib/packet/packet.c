@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "packet/packet.h"
 
+#include "packet/tcp.h"
 #include "packet/walk.h"
 
 #include <assert.h>
@@ -10,7 +11,6 @@
 #define VLAN_BYTES     4
 #define IPV4_BYTES     20
 #define IPV6_BYTES     40
-#define TCP_BYTES      20
 
 _Static_assert(sizeof(struct ss_packet) == 128, "two cache lines a packet of a burst (bench: min64, decode)");
 
@@ -64,7 +64,7 @@ static bool decode_plain(const struct ss_frame *frame, struct ss_packet *packet)
     } else {
         return false;
     }
-    if (ip_bytes < ip_header + TCP_BYTES || ip_bytes > left)
+    if (ip_bytes < ip_header + SS_TCP_BYTES || ip_bytes > left)
         return false;
     uint32_t tcp_bytes = ip_bytes - ip_header;
     return ss_tcp_decode(ip + ip_header, tcp_bytes, tcp_bytes, packet) == SS_REFUSED_NOTHING;

@@ -109,6 +109,3 @@ enum ss_refusal ss_layer_erspan_2(struct ss_walk *walk);
 enum ss_refusal ss_layer_erspan_3(struct ss_walk *walk);
 enum ss_refusal ss_layer_udp(struct ss_walk *walk);
 enum ss_refusal ss_layer_tcp(struct ss_walk *walk);
-
-/* A TCP segment of `wire` bytes, of which `captured` are at tcp, 20 at least. */
-enum ss_refusal ss_tcp_decode(const uint8_t *tcp, uint32_t captured, uint32_t wire, struct ss_packet *packet);

@@ -3,7 +3,8 @@
 /* Any bytes as a frame of each link layer, in memory of exactly their size.
  *
  * Held to be true: what is decoded lies inside the frame; lengths are possible; a frame that was captured
- * whole and decodes gives the same packet, but for its payload, when it is cut behind its headers.
+ * whole and decodes gives the same packet, but for its payload, when it is cut behind its headers; the short
+ * way of plain frames and the walk through all layers find the same.
  */
 
 #include "packet/packet.h"
@@ -47,6 +48,30 @@ static void check_cut(const struct ss_frame *frame, const struct ss_packet *whol
     require(packet.source_port == whole->source_port && ss_ip_equal(&packet.source, &whole->source));
 }
 
+static bool is_same(const struct ss_packet *a, const struct ss_packet *b)
+{
+    for (unsigned i = 0; i < a->encap_count && i < b->encap_count; i++) {
+        if (a->encap[i].kind != b->encap[i].kind || a->encap[i].id != b->encap[i].id)
+            return false;
+    }
+    return a->encap_count == b->encap_count && ss_ip_equal(&a->source, &b->source) &&
+           ss_ip_equal(&a->destination, &b->destination) && a->source_port == b->source_port &&
+           a->destination_port == b->destination_port && a->seq == b->seq && a->ack == b->ack &&
+           a->ts_value == b->ts_value && a->ts_echo == b->ts_echo && a->has_timestamps == b->has_timestamps &&
+           a->has_again == b->has_again && (!a->has_again || a->again_end == b->again_end) &&
+           a->flow_label == b->flow_label && a->window == b->window && a->tcp_checksum == b->tcp_checksum &&
+           a->ip_id == b->ip_id && a->ttl == b->ttl && a->flags == b->flags && a->payload == b->payload &&
+           a->payload_bytes == b->payload_bytes && a->payload_captured == b->payload_captured;
+}
+
+static void check_walk(const struct ss_frame *frame, enum ss_refusal refusal, const struct ss_packet *packet)
+{
+    struct ss_packet walked;
+
+    require(ss_packet_decode_within(frame, NULL, 0, NULL, &walked) == refusal);
+    require(refusal != SS_REFUSED_NOTHING || is_same(packet, &walked));
+}
+
 static void check_fragment(const struct ss_frame *frame)
 {
     struct ss_fragment fragment;
@@ -70,6 +95,7 @@ static void decode(const uint8_t *bytes, size_t length, enum ss_link link, uint3
     if (length > 0)
         memcpy(data, bytes, length);
     enum ss_refusal refusal = ss_packet_decode(&frame, NULL, &packet);
+    check_walk(&frame, refusal, &packet);
     if (refusal == SS_REFUSED_NOTHING) {
         check(&frame, &packet);
         check_cut(&frame, &packet);

@@ -224,7 +224,11 @@ static void what_was_added_is_found_until_it_is_removed(void **state)
 
 static uint32_t candidate(const struct ss_flow_table *table, uint32_t number)
 {
-    return ss_flow_candidate(table, hash_of(number));
+    uint64_t hash = hash_of(number);
+    uint32_t found;
+
+    ss_flow_candidates(table, &hash, 1, &found);
+    return found;
 }
 
 /* Tags have 15 bits and a key meets 8 others on average: of 1000, hardly one finds another's. */
@@ -253,6 +257,42 @@ static void by_its_tag_nearly_every_key_finds_its_entry_and_none_that_is_not_the
     close_table(&table);
 }
 
+static uint64_t first_bucket(const struct ss_flow_table *table, uint32_t number)
+{
+    return hash_of(number) & table->bucket_mask;
+}
+
+static uint64_t second_bucket(const struct ss_flow_table *table, uint32_t number)
+{
+    return ss_flow_second_bucket(table, hash_of(number));
+}
+
+/* The next number from *from on that has these buckets. */
+static uint32_t next_of(const struct ss_flow_table *table, uint64_t first, uint64_t second, uint32_t *from)
+{
+    while (first_bucket(table, *from) != first || second_bucket(table, *from) != second)
+        ++*from;
+    return (*from)++;
+}
+
+/* Nine keys of one first bucket: one of them is in the second. */
+static void a_burst_finds_what_is_in_second_buckets_too(void **state)
+{
+    (void)state;
+    struct ss_flow_table table = open_table(64);
+    uint64_t hashes[SS_FLOW_SLOTS + 2];
+    uint32_t entries[ROWS(hashes)], found[ROWS(hashes)], from = 0;
+
+    for (unsigned i = 0; i < ROWS(hashes); i++) {
+        uint32_t number = next_of(&table, 3, 7, &from);
+        hashes[i] = hash_of(number);
+        entries[i] = i + 1 < ROWS(hashes) ? add(&table, number) : SS_FLOW_NONE;
+    }
+    ss_flow_candidates(&table, hashes, ROWS(hashes), found);
+    assert_memory_equal(found, entries, sizeof(found));
+    close_table(&table);
+}
+
 /* Two keys of one tag and one bucket: the candidate is one of them, the look-up by key tells them apart. */
 static void where_tags_are_equal_the_key_decides(void **state)
 {
@@ -261,13 +301,13 @@ static void where_tags_are_equal_the_key_decides(void **state)
     struct ss_flow_key one = key_of(1), two = key_of(2);
     uint64_t hash = hash_of(1);
     uint32_t first = ss_flow_add(&table, &one, hash), second = ss_flow_add(&table, &two, hash);
-    uint32_t found = ss_flow_candidate(&table, hash);
+    uint32_t found = candidate(&table, 1);
 
     assert_true(found == first || found == second);
     assert_int_equal(ss_flow_find(&table, &one, hash), first);
     assert_int_equal(ss_flow_find(&table, &two, hash), second);
     ss_flow_remove(&table, first);
-    assert_int_equal(ss_flow_candidate(&table, hash), second);
+    assert_int_equal(candidate(&table, 1), second);
     close_table(&table);
 }
 
@@ -313,18 +353,6 @@ static void a_full_table_refuses_the_newcomer_and_keeps_the_rest(void **state)
     close_table(&table);
 }
 
-/* The next number from *from on whose buckets are those of the pair, in whichever order. */
-static uint32_t next_of_buckets(const struct ss_flow_table *table, uint64_t first, uint64_t second,
-                                uint32_t *from)
-{
-    for (;; ++*from) {
-        uint64_t hash = hash_of(*from);
-        uint64_t a = hash & table->bucket_mask, b = ss_flow_second_bucket(table, hash);
-        if ((a == first && b == second) || (a == second && b == first))
-            return (*from)++;
-    }
-}
-
 static void keys_of_the_same_two_buckets_fill_both_and_then_are_refused_and_counted(void **state)
 {
     (void)state;
@@ -332,10 +360,10 @@ static void keys_of_the_same_two_buckets_fill_both_and_then_are_refused_and_coun
     uint32_t numbers[2 * SS_FLOW_SLOTS], from = 0;
 
     for (unsigned i = 0; i < ROWS(numbers); i++) {
-        numbers[i] = next_of_buckets(&table, 3, 7, &from);
+        numbers[i] = next_of(&table, i % 2 ? 3 : 7, i % 2 ? 7 : 3, &from);
         assert_true(add(&table, numbers[i]) != SS_FLOW_NONE);
     }
-    uint32_t newcomer = next_of_buckets(&table, 3, 7, &from);
+    uint32_t newcomer = next_of(&table, 3, 7, &from);
     assert_int_equal(add(&table, newcomer), SS_FLOW_NONE);
     assert_int_equal(table.overflow, 1);
     assert_int_equal(table.entries.used, ROWS(numbers)); /* no entry leaks */
@@ -349,6 +377,25 @@ static void keys_of_the_same_two_buckets_fill_both_and_then_are_refused_and_coun
     close_table(&table);
 }
 
+static void where_both_buckets_are_full_an_entry_goes_to_its_other_one(void **state)
+{
+    (void)state;
+    struct ss_flow_table table = open_table(64);
+    uint32_t numbers[2 * SS_FLOW_SLOTS + 1], from = 0;
+
+    for (unsigned i = 0; i < ROWS(numbers); i++) {
+        numbers[i] = i == 5 ? next_of(&table, 3, 12, &from) : next_of(&table, 3, 7, &from);
+        assert_true(add(&table, numbers[i]) != SS_FLOW_NONE);
+    }
+    assert_int_equal(table.overflow, 0);
+    for (unsigned i = 0; i < ROWS(numbers); i++)
+        assert_int_equal(candidate(&table, numbers[i]), find(&table, numbers[i]));
+    ss_flow_remove(&table, find(&table, numbers[5]));
+    assert_int_equal(find(&table, numbers[5]), SS_FLOW_NONE);
+    assert_true(add(&table, numbers[5]) != SS_FLOW_NONE);
+    close_table(&table);
+}
+
 static void a_table_that_is_full_to_the_brim_has_room_in_its_buckets(void **state)
 {
     (void)state;
@@ -357,6 +404,32 @@ static void a_table_that_is_full_to_the_brim_has_room_in_its_buckets(void **stat
     for (uint32_t i = 0; i < 65536; i++)
         assert_true(add(&table, i) != SS_FLOW_NONE);
     assert_int_equal(table.overflow, 0);
+    close_table(&table);
+}
+
+static bool is_in_first(const struct ss_flow_table *table, uint32_t number)
+{
+    const struct ss_flow_bucket *bucket = &table->buckets[first_bucket(table, number)];
+    uint32_t entry = find(table, number);
+
+    for (unsigned i = 0; i < SS_FLOW_SLOTS; i++) {
+        if (bucket->tag[i] != 0 && bucket->entry[i] == entry)
+            return true;
+    }
+    return false;
+}
+
+static void in_a_full_table_99_of_100_keys_are_in_their_first_bucket(void **state)
+{
+    (void)state;
+    struct ss_flow_table table = open_table(65536);
+    unsigned in_first = 0;
+
+    for (uint32_t i = 0; i < 65536; i++)
+        add(&table, i);
+    for (uint32_t i = 0; i < 65536; i++)
+        in_first += is_in_first(&table, i);
+    assert_in_range(in_first, 65536 / 100 * 99, 65536);
     close_table(&table);
 }
 
@@ -417,11 +490,14 @@ int main(void)
         cmocka_unit_test(analyzers_get_even_parts),
         cmocka_unit_test(what_was_added_is_found_until_it_is_removed),
         cmocka_unit_test(by_its_tag_nearly_every_key_finds_its_entry_and_none_that_is_not_there),
+        cmocka_unit_test(a_burst_finds_what_is_in_second_buckets_too),
         cmocka_unit_test(where_tags_are_equal_the_key_decides),
         cmocka_unit_test(an_entry_that_is_used_again_starts_clean),
         cmocka_unit_test(a_full_table_refuses_the_newcomer_and_keeps_the_rest),
         cmocka_unit_test(keys_of_the_same_two_buckets_fill_both_and_then_are_refused_and_counted),
+        cmocka_unit_test(where_both_buckets_are_full_an_entry_goes_to_its_other_one),
         cmocka_unit_test(a_table_that_is_full_to_the_brim_has_room_in_its_buckets),
+        cmocka_unit_test(in_a_full_table_99_of_100_keys_are_in_their_first_bucket),
         cmocka_unit_test(the_hand_of_ageing_visits_each_entry_once_a_round),
         cmocka_unit_test(the_hand_skips_free_entries_and_survives_removal_under_it),
     };
