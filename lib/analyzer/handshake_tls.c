@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-static uint32_t seq_of(const struct ss_handshake *handshake, enum ss_side side, uint64_t offset)
+static uint32_t seq_of(const struct ss_handshake *handshake, enum ss_side side, uint32_t offset)
 {
-    return handshake->stream[side].first + handshake->talk.skipped[side] + (uint32_t)offset;
+    return handshake->stream[side].first + handshake->talk.skipped[side] + offset;
 }
 
 void ss_handshake_take_hello_ack(struct ss_handshake *handshake)

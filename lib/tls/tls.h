@@ -65,9 +65,9 @@ enum ss_tls_content_type {
 
 struct ss_tls_event {
     enum ss_tls_event_kind kind;
-    uint64_t begin;        /* offset of its first byte: of the message, or of the record's header */
-    uint64_t end;          /* offset just past its last byte */
-    uint64_t record_begin; /* MESSAGE: offset of the header of the record in which it began; else == begin */
+    uint32_t begin;        /* offset of its first byte: of the message, or of the record's header */
+    uint32_t end;          /* offset just past its last byte */
+    uint32_t record_begin; /* MESSAGE: offset of the header of the record in which it began; else == begin */
     uint8_t type;          /* MESSAGE: enum ss_tls_handshake_type; PROTECTED: content type */
     bool sslv2;            /* MESSAGE: an SSLv2-framed ClientHello (RFC 5246 appendix E.2) */
     uint16_t record_bytes; /* PROTECTED: length field of the record */
@@ -77,10 +77,10 @@ struct ss_tls_event {
     struct ss_span message;
 };
 
-/* One direction. Opaque but for its size: the caller embeds it. What an opaque record's body touches comes
- * first. */
+/* One direction. Opaque but for its size: the caller embeds it. Offsets wrap, as TCP's numbers do. What an
+ * opaque record's body touches comes first. */
 struct ss_tls_direction {
-    uint64_t offset;       /* of the next byte */
+    uint32_t offset;       /* of the next byte */
     uint32_t record_left;  /* bytes of the record's body still to come */
     uint32_t missing;      /* of them, those that nobody saw and that come next */
     uint8_t state;         /* see tls.c */
@@ -96,9 +96,9 @@ struct ss_tls_direction {
     uint32_t block;          /* pool block that collects a hello, or SS_POOL_NONE */
     uint32_t message_bytes;  /* body length of the message under way */
     uint32_t message_seen;   /* of its header and body; 0: none is under way */
-    uint64_t record_begin;   /* of the record under way */
-    uint64_t message_begin;  /* of the message under way */
-    uint64_t message_record; /* record in which it began */
+    uint32_t record_begin;   /* of the record under way */
+    uint32_t message_begin;  /* of the message under way */
+    uint32_t message_record; /* record in which it began */
 };
 
 void ss_tls_init(struct ss_tls_direction *direction);

@@ -92,10 +92,10 @@ static void write_event(struct reader *reader, const struct ss_tls_event *event)
         write_text(reader, "%u", event->type);
     if (event->kind == SS_TLS_ALERT)
         write_text(reader, "%u/%u", event->alert_level, event->alert_description);
-    write_text(reader, "%s %" PRIu64 "-%" PRIu64, event->sslv2 ? "v2" : "", event->begin, event->end);
+    write_text(reader, "%s %" PRIu32 "-%" PRIu32, event->sslv2 ? "v2" : "", event->begin, event->end);
     if (event->kind == SS_TLS_MESSAGE) {
         if (event->record_begin + 5 != event->begin)
-            write_text(reader, "@%" PRIu64, event->record_begin);
+            write_text(reader, "@%" PRIu32, event->record_begin);
         write_body(reader, event->message);
     } else {
         assert_true(event->record_begin == event->begin);
@@ -557,7 +557,7 @@ static void bytes_that_nobody_saw_are_passed_over_inside_a_record(void **state)
     }
 }
 
-static void offsets_go_on_beyond_four_gigabytes(void **state)
+static void offsets_wrap_after_four_gigabytes(void **state)
 {
     (void)state;
     static struct reader reader;
@@ -576,8 +576,7 @@ static void offsets_go_on_beyond_four_gigabytes(void **state)
         last = ss_tls_next(&reader.direction, &reader.pool, &rest);
     }
     assert_int_equal(last.kind, SS_TLS_PROTECTED);
-    assert_true(last.end > UINT32_MAX);
-    assert_true(last.end == 11 + records * 0x4005);
+    assert_int_equal(last.end, (uint32_t)(11 + records * 0x4005));
     reader_end(&reader);
 }
 
@@ -600,7 +599,7 @@ int main(void)
         cmocka_unit_test(a_block_is_held_from_the_first_piece_until_the_next_call),
         cmocka_unit_test(a_direction_that_stops_or_breaks_in_a_hello_gives_its_block_back),
         cmocka_unit_test(bytes_that_nobody_saw_are_passed_over_inside_a_record),
-        cmocka_unit_test(offsets_go_on_beyond_four_gigabytes),
+        cmocka_unit_test(offsets_wrap_after_four_gigabytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
