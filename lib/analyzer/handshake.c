@@ -40,6 +40,7 @@ void ss_handshake_init(struct ss_handshake *handshake, struct ss_handshake_pools
     for (unsigned side = 0; side < 2; side++) {
         handshake->window_closed_ns[side] = SS_MARK_UNSEEN;
         ss_tls_init(&handshake->tls[side]);
+        ss_stream_init(&handshake->stream[side]);
     }
     for (unsigned i = 0; i < SS_MARK_COUNT; i++)
         handshake->mark_ns[i] = SS_MARK_UNSEEN;
@@ -253,15 +254,17 @@ static bool take_chunks(struct ss_handshake *handshake, enum ss_side side, const
 static void skip_lost_by_mirror(struct ss_handshake *handshake, enum ss_side side, int64_t t)
 {
     struct ss_stream *stream = &handshake->stream[side];
+    struct ss_pool *segments = &handshake->pools->segments;
     int64_t acknowledged_ns;
 
     if (!handshake->saw[side] || !ss_stream_acknowledged_at(stream, stream->edge + 2, &acknowledged_ns) ||
         t - acknowledged_ns < HOLE_PATIENCE_NS)
         return;
     uint32_t hole = stream->edge;
-    bool was_noticed = stream->held_count > 0 && stream->hole_since_ns < acknowledged_ns;
-    int64_t since_ns = was_noticed ? stream->hole_since_ns : acknowledged_ns;
-    uint32_t missing = ss_stream_skip_hole(stream, t);
+    int64_t noticed_ns = ss_stream_hole_since(stream, segments);
+    bool was_noticed = stream->held_count > 0 && noticed_ns < acknowledged_ns;
+    int64_t since_ns = was_noticed ? noticed_ns : acknowledged_ns;
+    uint32_t missing = ss_stream_skip_hole(stream, segments, t);
     handshake->missing_bytes += missing;
     handshake->has_gaps |= missing > 0;
     handshake->blind_ns = acknowledged_ns;

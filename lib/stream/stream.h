@@ -32,7 +32,7 @@
 #define SS_STREAM_ACKS        8          /* points remembered of the peer's acknowledgements */
 #define SS_STREAM_HELD        8          /* segments held out of order at once */
 #define SS_STREAM_WINDOW      (1u << 20) /* how far beyond the edge a segment is believed */
-#define SS_STREAM_BLOCK_BYTES 2048       /* of a pool block; larger segments take several held entries */
+#define SS_STREAM_BLOCK_BYTES 2048       /* of a pool block; larger segments take several */
 
 struct ss_segment {
     uint32_t seq; /* of the first byte at data (a SYN's own number does not count here) */
@@ -73,16 +73,18 @@ struct ss_stream_point {
     uint32_t seq; /* every byte before this number */
 } __attribute__((packed, aligned(4)));
 
+/* Bytes that came early: what a pool block holds. */
 struct ss_stream_held {
+    int64_t first_ns, last_ns; /* when its first and its last segment came */
     uint32_t seq;
     uint16_t bytes;    /* on the wire */
-    uint16_t captured; /* kept in the block */
-    uint32_t block;
+    uint16_t captured; /* of them, kept in data */
+    uint32_t next;     /* block, ascending in seq; or SS_POOL_NONE */
+    uint8_t data[];
 };
 
-/* The arrays hold what their counts say; what segments in order touch comes first. */
+/* The arrays hold what their counts say. */
 struct ss_stream {
-    int64_t hole_since_ns;  /* 0 while there is none */
     uint32_t first;         /* sequence number of stream offset 0 */
     uint32_t edge;          /* next byte expected */
     uint32_t given;         /* next byte to give; == edge but while next() runs */
@@ -92,9 +94,9 @@ struct ss_stream {
     uint8_t ack_count;
     uint8_t held_count;
     bool started;
+    uint32_t held;                                       /* first block of early bytes, or SS_POOL_NONE */
     struct ss_stream_point acks[SS_STREAM_ACKS];         /* ascending in seq and time */
     struct ss_stream_point progress[SS_STREAM_PROGRESS]; /* ascending in seq */
-    struct ss_stream_held held[SS_STREAM_HELD];          /* ascending in seq */
 };
 
 void ss_stream_init(struct ss_stream *stream);
@@ -114,7 +116,10 @@ bool ss_stream_next(struct ss_stream *stream, struct ss_pool *pool, const struct
  * first byte held, or to the peer's highest acknowledgement if that comes first. Returns how many bytes were
  * missing, 0 if there is no hole; then ss_stream_next (with segment NULL) gives what was held behind it.
  * time_ns is now. */
-uint32_t ss_stream_skip_hole(struct ss_stream *stream, int64_t time_ns);
+uint32_t ss_stream_skip_hole(struct ss_stream *stream, struct ss_pool *pool, int64_t time_ns);
+
+/* When the first segment beyond the hole came; 0: there is none. */
+int64_t ss_stream_hole_since(const struct ss_stream *stream, const struct ss_pool *pool);
 
 /* The peer acknowledged every byte before ack. Numbers that go back, or beyond the window, are ignored. */
 void ss_stream_acknowledge(struct ss_stream *stream, uint32_t ack, int64_t time_ns);
