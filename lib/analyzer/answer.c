@@ -85,15 +85,15 @@ void ss_answer_end_flight(struct ss_handshake *handshake, uint32_t end_seq)
         return;
     handshake->flight_end = end_seq;
     handshake->has_flight_end = true;
-    ss_stream_seen_at(&handshake->stream[SS_SERVER], end_seq, &handshake->flight_ns);
+    ss_stream_seen_at(&handshake->stream[SS_SERVER], end_seq, &handshake->mark_ns[SS_MARK_SERVER_FLIGHT]);
     ss_answer_follow_flight(handshake);
 }
 
 void ss_answer_follow_flight(struct ss_handshake *handshake)
 {
-    if (handshake->has_flight_end && handshake->flight_ack_ns == SS_MARK_UNSEEN)
+    if (handshake->has_flight_end && !ss_handshake_is_marked(handshake, SS_MARK_FLIGHT_ACK))
         ss_stream_acknowledged_at(&handshake->stream[SS_SERVER], handshake->flight_end,
-                                  &handshake->flight_ack_ns);
+                                  &handshake->mark_ns[SS_MARK_FLIGHT_ACK]);
 }
 
 void ss_answer_note_server_record(struct ss_handshake *handshake, uint16_t record_bytes, uint32_t end_seq)
@@ -126,7 +126,7 @@ bool ss_answer_find(struct ss_handshake *handshake)
         return handshake->has_answer;
     for (unsigned i = 0; i < handshake->record_count; i++) {
         if (is_answer(handshake, &handshake->records[i])) {
-            handshake->answer = handshake->records[i];
+            handshake->answer = (uint8_t)i;
             handshake->has_answer = true;
             break;
         }
@@ -136,7 +136,8 @@ bool ss_answer_find(struct ss_handshake *handshake)
 
 bool ss_answer_is_rejection(const struct ss_handshake *handshake)
 {
-    return handshake->has_answer && is_tls13(handshake) && handshake->answer.bytes == ENCRYPTED_ALERT_BYTES;
+    return handshake->has_answer && is_tls13(handshake) &&
+           ss_answer_of(handshake)->bytes == ENCRYPTED_ALERT_BYTES;
 }
 
 /* Nobody answered: was the flight whole? A ServerHelloDone, or a record of a Finished's size, says so.
@@ -154,14 +155,14 @@ static bool unanswered_flight_end(const struct ss_handshake *handshake, uint32_t
 static bool flight_end(const struct ss_handshake *handshake, uint32_t *ret_seq)
 {
     bool is_beyond_answer = handshake->has_answer && is_tls13(handshake) &&
-                            !ss_seq_reached(handshake->answer.ack, handshake->flight_end);
+                            !ss_seq_reached(ss_answer_of(handshake)->ack, handshake->flight_end);
 
     if (!handshake->has_server_hello)
         return false;
     if (handshake->has_flight_end && !is_beyond_answer)
         *ret_seq = handshake->flight_end;
     else if (handshake->has_answer)
-        *ret_seq = handshake->answer.ack;
+        *ret_seq = ss_answer_of(handshake)->ack;
     else if (!unanswered_flight_end(handshake, ret_seq))
         return false;
     /* An answer to nothing, or messages out of their order, say nothing of the flight. */
@@ -172,7 +173,8 @@ bool ss_answer_flight(const struct ss_handshake *handshake, struct ss_flight *re
 {
     const struct ss_stream *server = &handshake->stream[SS_SERVER];
     int64_t finished_ns = handshake->mark_ns[SS_MARK_SERVER_FINISHED];
-    struct ss_flight flight = {.seen_ns = handshake->flight_ns, .acked_ns = handshake->flight_ack_ns};
+    struct ss_flight flight = {.seen_ns = handshake->mark_ns[SS_MARK_SERVER_FLIGHT],
+                               .acked_ns = handshake->mark_ns[SS_MARK_FLIGHT_ACK]};
 
     if (!flight_end(handshake, &flight.end))
         return false;

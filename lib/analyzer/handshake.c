@@ -19,7 +19,7 @@
 #define GIVING_TRIES 8 /* blocks that are looked at for one to be given away */
 
 /* Memory for each of the handshakes that may be under way, and cache lines for each of their packets. */
-static_assert(sizeof(struct ss_handshake) <= 2048, "a handshake's block has grown (bench: handshakes)");
+static_assert(sizeof(struct ss_handshake) <= 1656, "a handshake's block has grown (bench: handshakes)");
 
 void ss_handshake_init(struct ss_handshake *handshake, struct ss_handshake_pools *pools, struct ss_told *told,
                        uint32_t flow, const struct ss_packet *first, int64_t time_ns)
@@ -33,12 +33,11 @@ void ss_handshake_init(struct ss_handshake *handshake, struct ss_handshake_pools
     handshake->outcome = SS_OUTCOME_COUNT;
     handshake->base_ns = time_ns;
     handshake->syn_ns = handshake->syn_ack_ns = handshake->early_ack_ns = SS_MARK_UNSEEN;
-    handshake->hello_again_ns = handshake->talk.last_ns = SS_MARK_UNSEEN;
-    handshake->closed_ns = handshake->flight_ns = handshake->flight_ack_ns = SS_MARK_UNSEEN;
+    handshake->closed_ns = SS_MARK_UNSEEN;
     handshake->encap_count = first->encap_count;
-    memcpy(handshake->encap, first->encap, sizeof(handshake->encap));
+    if (first->encap_count > 0)
+        memcpy(told->encap, first->encap, sizeof(told->encap));
     for (unsigned side = 0; side < 2; side++) {
-        handshake->window_closed_ns[side] = SS_MARK_UNSEEN;
         ss_tls_init(&handshake->tls[side]);
         ss_stream_init(&handshake->stream[side]);
     }
@@ -90,7 +89,7 @@ struct ss_trouble *ss_handshake_new_trouble(struct ss_handshake *handshake)
         return NULL;
     }
     struct ss_trouble *trouble = ss_pool_at(&pools->troubles, handshake->trouble);
-    *trouble = (struct ss_trouble){.owner = handshake};
+    *trouble = (struct ss_trouble){.owner = handshake, .window_closed_ns = {SS_MARK_UNSEEN, SS_MARK_UNSEEN}};
     return trouble;
 }
 
@@ -130,14 +129,14 @@ static bool is_duplicate(struct ss_handshake *handshake, enum ss_side side, cons
                          int64_t t)
 {
     struct ss_print *prints = handshake->prints[side];
-    uint32_t print = print_of(packet);
+    uint32_t print = print_of(packet), time_us = (uint32_t)(t / 1000);
 
     for (unsigned i = 0; i < SS_RECENT_PRINTS; i++) {
-        if (prints[i].print == print && t - prints[i].time_ns <= SS_DUPLICATE_MAX_NS)
+        if (prints[i].print == print && (int32_t)(time_us - prints[i].time_us) <= SS_DUPLICATE_MAX_NS / 1000)
             return true;
     }
     unsigned next = handshake->print_next[side];
-    prints[next] = (struct ss_print){.time_ns = t, .print = print};
+    prints[next] = (struct ss_print){.time_us = time_us, .print = print};
     handshake->print_next[side] = (uint8_t)((next + 1) % SS_RECENT_PRINTS);
     return false;
 }
@@ -325,10 +324,10 @@ static void look_for_end(struct ss_handshake *handshake)
     if (!is_answered)
         return;
     if (ss_answer_is_rejection(handshake)) {
-        ss_handshake_end(handshake, SS_OUTCOME_CLIENT_REJECTED, handshake->answer.end_ns);
+        ss_handshake_end(handshake, SS_OUTCOME_CLIENT_REJECTED, ss_answer_of(handshake)->end_ns);
         return;
     }
-    ss_handshake_mark(handshake, SS_MARK_CLIENT_FINISHED, handshake->answer.end_ns);
+    ss_handshake_mark(handshake, SS_MARK_CLIENT_FINISHED, ss_answer_of(handshake)->end_ns);
     if (ss_handshake_is_tls12(handshake) && !handshake->is_resumed12 &&
         !ss_handshake_is_marked(handshake, SS_MARK_SERVER_FINISHED))
         return;
@@ -386,7 +385,8 @@ static bool has_waited(const struct ss_handshake *handshake, int64_t t)
 /* Whether the server has the client's answer: on its way there it may have been lost beyond the tap. */
 static bool is_answer_received(const struct ss_handshake *handshake)
 {
-    uint32_t answer_end = handshake->answer.begin_seq + 5u + handshake->answer.bytes;
+    const struct ss_answer_record *answer = ss_answer_of(handshake);
+    uint32_t answer_end = answer->begin_seq + 5u + answer->bytes;
     int64_t at_ns;
 
     return !handshake->saw[SS_SERVER] || handshake->is_blind[SS_SERVER] ||

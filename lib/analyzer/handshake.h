@@ -63,12 +63,12 @@ struct ss_flight_window {
     int64_t sent_ns;     /* newest data of the server */
     int64_t released_ns; /* newest acknowledgement that made room */
     uint32_t in_flight;  /* bytes before that acknowledgement */
-};
+} __attribute__((packed, aligned(4)));
 
 struct ss_print {
-    int64_t time_ns;
-    uint32_t print; /* of everything in the packet that a copy shares */
-} __attribute__((packed, aligned(4)));
+    uint32_t time_us; /* low bits */
+    uint32_t print;   /* of everything in the packet that a copy shares */
+};
 
 /* What comes before TLS, in both directions. */
 struct ss_talk {
@@ -80,7 +80,6 @@ struct ss_talk {
     bool has_proxied;      /* it names addresses */
     uint32_t skipped[2];   /* bytes of each direction that come before TLS */
     uint32_t header_bytes; /* of the PROXY protocol header; 0: there is none */
-    int64_t last_ns;       /* newest bytes of a talk; SS_MARK_UNSEEN: there was none */
 };
 
 enum ss_talk_state {
@@ -91,6 +90,7 @@ enum ss_talk_state {
 
 /* What was told in the open, wanted when a finding is made of it. */
 struct ss_told {
+    struct ss_encap encap[SS_ENCAP_MAX];               /* around the first packet; with encap_count */
     struct ss_endpoint proxied_client, proxied_server; /* with talk.has_proxied */
     uint8_t proxied[SS_PROXIED_MAX];                   /* talk.proxied_bytes of them */
     bool has_ja4, is_ja4_left_out;                     /* from here on with has_names */
@@ -105,6 +105,7 @@ struct ss_trouble {
     struct ss_waits waits;
     struct ss_sent_again sent_again[2][SS_SENT_AGAIN];
     struct ss_sender_gap gaps[2][SS_SENDER_GAPS];
+    int64_t window_closed_ns[2]; /* since when a side's receive window is closed, or SS_MARK_UNSEEN */
     uint8_t sent_again_count[2], gap_count[2];
 };
 
@@ -145,17 +146,18 @@ struct ss_handshake {
     uint8_t encrypted_records; /* encrypted records of the server since its hello, saturating */
     uint8_t syns_again[2]; /* SYNs and SYN-ACKs of each side that were sent again before anybody answered */
     uint8_t record_count, segment_ack_count, print_next[2];
+    uint8_t answer; /* which of the records it is; with has_answer */
     uint8_t encap_count;
     uint16_t version, cipher, group; /* that were negotiated */
     bool hello_retry, resumed, early_data, ech;
     uint32_t hello_end, server_hello_end, flight_end; /* sequence numbers; valid with the bits above */
     uint32_t encrypted_end;                           /* of the server's newest encrypted record */
-    int64_t flight_ns, flight_ack_ns;                 /* when flight_end had passed, and was acknowledged */
-    /* ---- */
-    int64_t mark_ns[SS_MARK_COUNT]; /* from base_ns on, or SS_MARK_UNSEEN */
-    int64_t rtt_ns[2];              /* least round trip from the tap to a side and back; 0: unknown */
-    int64_t syn_ns, syn_ack_ns;     /* newest of each, for their retransmissions */
-    int64_t window_closed_ns[2];    /* since when a side's receive window is closed, or SS_MARK_UNSEEN */
+    /* From base_ns on, or SS_MARK_UNSEEN. Three are not what they are called until they are known to be:
+     * TALK is the newest of a talk, which only a hello ends; CLIENT_HELLO_2 any second hello, which only
+     * hello_retry asks for; SERVER_FLIGHT and FLIGHT_ACK are of flight_end, where that is known. */
+    int64_t mark_ns[SS_MARK_COUNT];
+    int64_t rtt_ns[2];          /* least round trip from the tap to a side and back; 0: unknown */
+    int64_t syn_ns, syn_ack_ns; /* newest of each, for their retransmissions */
     struct ss_flight_window window;
     struct ss_tls_direction tls[2];
     struct ss_stream stream[2];
@@ -163,21 +165,18 @@ struct ss_handshake {
     struct ss_print prints[2][SS_RECENT_PRINTS];
     struct ss_segment_ack segment_acks[SS_SEGMENT_ACKS];
     struct ss_answer_record records[SS_ANSWER_RECORDS];
-    struct ss_answer_record answer;
     uint32_t early_ack; /* see early_ack_ns */
     /* ---- what few packets touch */
     struct ss_talk talk;
-    int64_t closed_ns;      /* when both sides had closed */
-    int64_t early_ack_ns;   /* of a client's acknowledgement (early_ack) shown before the SYN-ACK */
-    int64_t hello_again_ns; /* of a second hello that no HelloRetryRequest had asked for yet */
-    int64_t blind_ns;       /* when the newest of what only the mirror lost was acknowledged */
-    uint32_t fin_seq[2];    /* number of the FIN of each side that has_fin */
+    int64_t closed_ns;    /* when both sides had closed */
+    int64_t early_ack_ns; /* of a client's acknowledgement (early_ack) shown before the SYN-ACK */
+    int64_t blind_ns;     /* when the newest of what only the mirror lost was acknowledged */
+    uint32_t fin_seq[2];  /* number of the FIN of each side that has_fin */
     uint32_t clock_error_ns;
     uint32_t duplicates;
     uint32_t conflicts; /* segments that sent other bytes at the same place */
     uint32_t missing_bytes;
     struct ss_lost lost;
-    struct ss_encap encap[SS_ENCAP_MAX];
 };
 
 enum ss_handshake_step {

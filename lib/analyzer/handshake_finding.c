@@ -104,6 +104,11 @@ static void begin_timeline(const struct ss_handshake *handshake, struct ss_timel
 
     ss_timeline_init(timeline);
     memcpy(timeline->mark_ns, handshake->mark_ns, sizeof(timeline->mark_ns));
+    timeline->mark_ns[SS_MARK_SERVER_FLIGHT] = timeline->mark_ns[SS_MARK_FLIGHT_ACK] = SS_MARK_UNSEEN;
+    if (handshake->talk.state != SS_TALK_OVER)
+        timeline->mark_ns[SS_MARK_TALK] = SS_MARK_UNSEEN;
+    if (!handshake->hello_retry)
+        timeline->mark_ns[SS_MARK_CLIENT_HELLO_2] = SS_MARK_UNSEEN;
     timeline->client_rtt_ns = handshake->rtt_ns[SS_CLIENT];
     timeline->server_rtt_ns = handshake->rtt_ns[SS_SERVER];
     if (trouble != NULL)
@@ -171,7 +176,8 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
 
     finding->start_ns = handshake->base_ns;
     finding->encap_count = handshake->encap_count;
-    memcpy(finding->encap, handshake->encap, sizeof(finding->encap));
+    if (handshake->encap_count > 0)
+        memcpy(finding->encap, handshake->told->encap, sizeof(finding->encap));
     finding->visibility = (uint8_t)visibility_of(handshake);
     finding->outcome = is_open ? SS_OUTCOME_UNFINISHED : handshake->outcome;
     finding->alert = handshake->alert;

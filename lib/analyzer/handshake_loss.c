@@ -168,18 +168,24 @@ void ss_loss_take_packet(struct ss_handshake *handshake, enum ss_side side, cons
 static void take_receive_window(struct ss_handshake *handshake, enum ss_side side,
                                 const struct ss_packet *packet, int64_t t)
 {
-    int64_t *closed_ns = &handshake->window_closed_ns[side];
+    bool is_closed = packet->window == 0;
 
-    if (packet->window == 0) {
+    if (!is_closed && handshake->trouble == SS_POOL_NONE)
+        return;
+    struct ss_trouble *trouble = ss_handshake_new_trouble(handshake);
+    if (trouble == NULL)
+        return;
+    int64_t *closed_ns = &trouble->window_closed_ns[side];
+    if (is_closed) {
         if (*closed_ns == SS_MARK_UNSEEN)
             *closed_ns = t;
         return;
     }
     if (*closed_ns != SS_MARK_UNSEEN)
-        ss_handshake_add_wait(handshake,
-                              side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED
-                                                : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
-                              *closed_ns, t);
+        ss_timeline_add_wait(&trouble->waits,
+                             side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED
+                                               : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
+                             *closed_ns, t);
     *closed_ns = SS_MARK_UNSEEN;
 }
 
@@ -346,14 +352,14 @@ static void add_late(const struct ss_handshake *handshake, enum ss_side side, in
     }
 }
 
-static void close_window(const struct ss_handshake *handshake, enum ss_side side,
-                         struct ss_timeline *timeline)
+static void close_window(const struct ss_handshake *handshake, const struct ss_trouble *trouble,
+                         enum ss_side side, struct ss_timeline *timeline)
 {
-    if (handshake->window_closed_ns[side] != SS_MARK_UNSEEN)
+    if (trouble->window_closed_ns[side] != SS_MARK_UNSEEN)
         ss_timeline_add_wait(&timeline->waits,
                              side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED
                                                : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
-                             handshake->window_closed_ns[side], handshake->last_ns);
+                             trouble->window_closed_ns[side], handshake->last_ns);
 }
 
 void ss_loss_conclude(const struct ss_handshake *handshake, enum ss_tap tap, const int64_t tick_ns[2],
@@ -366,7 +372,8 @@ void ss_loss_conclude(const struct ss_handshake *handshake, enum ss_tap tap, con
             settle(handshake, side, &trouble->sent_again[side][i], &timeline->waits, lost);
         if (trouble != NULL && !is_beside(tap, side))
             add_missing_numbers(handshake, trouble, side, timeline, lost);
-        close_window(handshake, side, timeline);
+        if (trouble != NULL)
+            close_window(handshake, trouble, side, timeline);
         add_late(handshake, side, tick_ns[side], timeline);
     }
     if (!is_beside(tap, SS_SERVER))

@@ -45,10 +45,7 @@ static void read_client_hello(struct ss_handshake *handshake, const struct ss_tl
 static void take_client_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
 {
     if (ss_handshake_is_marked(handshake, SS_MARK_CLIENT_HELLO)) {
-        if (handshake->hello_retry)
-            ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, t);
-        else if (handshake->hello_again_ns == SS_MARK_UNSEEN)
-            handshake->hello_again_ns = t;
+        ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, t); /* the mirror may show the request later */
         return;
     }
     ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO, t);
@@ -70,8 +67,6 @@ static void take_server_hello(struct ss_handshake *handshake, const struct ss_tl
         ss_handshake_mark(handshake, SS_MARK_HELLO_RETRY, t);
         handshake->hello_retry = true;
         ss_tls_unprotect(&handshake->tls[SS_CLIENT]);
-        if (handshake->hello_again_ns != SS_MARK_UNSEEN) /* the mirror showed the answer first */
-            ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, handshake->hello_again_ns);
         return;
     }
     ss_handshake_mark(handshake, SS_MARK_SERVER_HELLO, t);
