@@ -35,6 +35,12 @@ static uint32_t troubles_max(const struct ss_analyzer_config *config)
     return handshakes_max(config) / 4;
 }
 
+/* A handshake of more packets than most have is as rare. */
+static uint32_t mores_max(const struct ss_analyzer_config *config)
+{
+    return handshakes_max(config) / 4;
+}
+
 static size_t aligned(size_t bytes)
 {
     return (bytes + 63) & ~(size_t)63;
@@ -53,6 +59,7 @@ size_t ss_analyzer_bytes(const struct ss_analyzer_config *config)
            handshakes_max(config) * handshake_block_bytes() +
            aligned(handshakes_max(config) * sizeof(struct ss_told)) +
            aligned(troubles_max(config) * sizeof(struct ss_trouble)) +
+           aligned(mores_max(config) * sizeof(struct ss_more)) +
            (size_t)hellos_max(config) * SS_TLS_BLOCK_BYTES +
            (size_t)segments_max(config) * SS_STREAM_BLOCK_BYTES + aligned(ss_fragments_bytes()) +
            aligned(config->handshakes_bytes) + aligned(config->recent_bytes);
@@ -80,6 +87,8 @@ struct ss_analyzer *ss_analyzer_create(const struct ss_analyzer_config *config, 
     analyzer->told = carve(&rest, handshakes * sizeof(struct ss_told));
     ss_pool_init(&analyzer->pools.troubles, carve(&rest, troubles_max(config) * sizeof(struct ss_trouble)),
                  sizeof(struct ss_trouble), troubles_max(config));
+    ss_pool_init(&analyzer->pools.mores, carve(&rest, mores_max(config) * sizeof(struct ss_more)),
+                 sizeof(struct ss_more), mores_max(config));
     ss_pool_init(&analyzer->pools.hellos, carve(&rest, (size_t)hellos_max(config) * SS_TLS_BLOCK_BYTES),
                  SS_TLS_BLOCK_BYTES, hellos_max(config));
     ss_pool_init(&analyzer->pools.segments,

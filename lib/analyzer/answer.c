@@ -26,11 +26,30 @@ static uint16_t finished_bytes(const struct ss_handshake *handshake)
     return handshake->cipher == AES_256_GCM_SHA384 ? 4 + 48 + 17 : 4 + 32 + 17;
 }
 
+/* ---- what the client sent, and acknowledged with it */
+
+static struct ss_segment_ack *acks_of(struct ss_handshake *handshake, unsigned *ret_room)
+{
+    struct ss_more *more = ss_handshake_more(handshake);
+
+    *ret_room = more != NULL ? SS_SEGMENT_ACKS : SS_FEW_ACKS;
+    return more != NULL ? more->segment_acks : handshake->few_acks;
+}
+
+static const struct ss_segment_ack *known_acks(const struct ss_handshake *handshake)
+{
+    const struct ss_more *more = ss_handshake_more(handshake);
+
+    return more != NULL ? more->segment_acks : handshake->few_acks;
+}
+
 bool ss_answer_ack_of(const struct ss_handshake *handshake, uint32_t seq, uint32_t *ret_ack)
 {
+    const struct ss_segment_ack *acks = known_acks(handshake);
+
     for (unsigned i = 0; i < handshake->segment_ack_count; i++) {
-        if (ss_seq_before(seq, handshake->segment_acks[i].seq_end)) {
-            *ret_ack = handshake->segment_acks[i].ack;
+        if (ss_seq_before(seq, acks[i].seq_end)) {
+            *ret_ack = acks[i].ack;
             return true;
         }
     }
@@ -39,22 +58,24 @@ bool ss_answer_ack_of(const struct ss_handshake *handshake, uint32_t seq, uint32
 
 int64_t ss_answer_begin_ns(const struct ss_handshake *handshake, uint32_t ack)
 {
+    const struct ss_segment_ack *acks = known_acks(handshake);
+
     for (unsigned i = 0; i < handshake->segment_ack_count; i++) {
-        if (ss_seq_reached(handshake->segment_acks[i].ack, ack))
-            return handshake->segment_acks[i].time_ns;
+        if (ss_seq_reached(acks[i].ack, ack))
+            return acks[i].time_ns;
     }
     return SS_MARK_UNSEEN;
 }
 
 void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, uint32_t ack, int64_t t)
 {
-    unsigned count = handshake->segment_ack_count;
-    struct ss_segment_ack *acks = handshake->segment_acks;
+    unsigned count = handshake->segment_ack_count, room;
+    struct ss_segment_ack *acks = acks_of(handshake, &room);
 
     if (count > 0 && !ss_seq_before(acks[count - 1].seq_end, seq_end))
         return; /* a retransmission: the first copy's acknowledgement counts */
-    if (count == SS_SEGMENT_ACKS) {
-        memmove(acks, acks + 1, (SS_SEGMENT_ACKS - 1) * sizeof(*acks));
+    if (count == room) {
+        memmove(acks, acks + 1, (room - 1) * sizeof(*acks));
         count--;
     }
     acks[count] = (struct ss_segment_ack){.time_ns = t, .seq_end = seq_end, .ack = ack};
@@ -64,13 +85,17 @@ void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, ui
 void ss_answer_note(struct ss_handshake *handshake, bool is_ccs, uint16_t record_bytes, uint32_t begin_seq,
                     int64_t end_ns)
 {
-    struct ss_answer_record *records = handshake->records;
     unsigned count = handshake->record_count;
 
     if (handshake->has_answer)
         return;
-    if (count == SS_ANSWER_RECORDS) { /* early data: the answer comes after it */
-        memmove(records, records + 1, (SS_ANSWER_RECORDS - 1) * sizeof(*records));
+    if (count == SS_FEW_RECORDS)
+        ss_handshake_extend(handshake);
+    struct ss_more *more = ss_handshake_more(handshake);
+    struct ss_answer_record *records = more != NULL ? more->records : handshake->few_records;
+    unsigned room = more != NULL ? SS_ANSWER_RECORDS : SS_FEW_RECORDS;
+    if (count == room) { /* early data: the answer comes after it */
+        memmove(records, records + 1, (room - 1) * sizeof(*records));
         count--;
     }
     records[count] = (struct ss_answer_record){
@@ -124,8 +149,10 @@ bool ss_answer_find(struct ss_handshake *handshake)
 {
     if (handshake->has_answer || !(handshake->has_server_hello || handshake->has_key_exchange))
         return handshake->has_answer;
+    const struct ss_more *more = ss_handshake_more(handshake);
+    const struct ss_answer_record *records = more != NULL ? more->records : handshake->few_records;
     for (unsigned i = 0; i < handshake->record_count; i++) {
-        if (is_answer(handshake, &handshake->records[i])) {
+        if (is_answer(handshake, &records[i])) {
             handshake->answer = (uint8_t)i;
             handshake->has_answer = true;
             break;

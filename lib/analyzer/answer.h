@@ -29,7 +29,9 @@ bool ss_answer_find(struct ss_handshake *handshake);
 /* With has_answer. */
 static inline const struct ss_answer_record *ss_answer_of(const struct ss_handshake *handshake)
 {
-    return &handshake->records[handshake->answer];
+    const struct ss_more *more = ss_handshake_more(handshake);
+
+    return &(more != NULL ? more->records : handshake->few_records)[handshake->answer];
 }
 
 /* The answer of a client that rejects the server: an encrypted alert in place of its Finished. */

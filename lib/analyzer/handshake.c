@@ -19,7 +19,7 @@
 #define GIVING_TRIES 8 /* blocks that are looked at for one to be given away */
 
 /* Memory for each of the handshakes that may be under way, and cache lines for each of their packets. */
-static_assert(sizeof(struct ss_handshake) <= 1656, "a handshake's block has grown (bench: handshakes)");
+static_assert(sizeof(struct ss_handshake) <= 1024, "a handshake's block has grown (bench: handshakes)");
 
 void ss_handshake_init(struct ss_handshake *handshake, struct ss_handshake_pools *pools, struct ss_told *told,
                        uint32_t flow, const struct ss_packet *first, int64_t time_ns)
@@ -28,7 +28,7 @@ void ss_handshake_init(struct ss_handshake *handshake, struct ss_handshake_pools
     handshake->pools = pools;
     handshake->told = told;
     handshake->flow = flow;
-    handshake->trouble = SS_POOL_NONE;
+    handshake->trouble = handshake->more = SS_POOL_NONE;
     handshake->is_used = true;
     handshake->outcome = SS_OUTCOME_COUNT;
     handshake->base_ns = time_ns;
@@ -55,7 +55,9 @@ void ss_handshake_release(struct ss_handshake *handshake)
     }
     if (handshake->trouble != SS_POOL_NONE)
         ss_pool_give(&pools->troubles, handshake->trouble);
-    handshake->trouble = SS_POOL_NONE;
+    if (handshake->more != SS_POOL_NONE)
+        ss_pool_give(&pools->mores, handshake->more);
+    handshake->trouble = handshake->more = SS_POOL_NONE;
     handshake->is_used = false;
 }
 
@@ -91,6 +93,24 @@ struct ss_trouble *ss_handshake_new_trouble(struct ss_handshake *handshake)
     struct ss_trouble *trouble = ss_pool_at(&pools->troubles, handshake->trouble);
     *trouble = (struct ss_trouble){.owner = handshake, .window_closed_ns = {SS_MARK_UNSEEN, SS_MARK_UNSEEN}};
     return trouble;
+}
+
+void ss_handshake_extend(struct ss_handshake *handshake)
+{
+    if (handshake->more != SS_POOL_NONE)
+        return;
+    handshake->more = ss_pool_take(&handshake->pools->mores);
+    struct ss_more *more = ss_handshake_more(handshake);
+    if (more == NULL) {
+        handshake->lacks_evidence = true;
+        return;
+    }
+    for (unsigned side = 0; side < 2; side++) {
+        ss_stream_extend(&handshake->stream[side], &more->stream[side]);
+        ss_sender_clock_extend(&handshake->sender[side].clock, more->samples[side]);
+    }
+    memcpy(more->segment_acks, handshake->few_acks, sizeof(handshake->few_acks));
+    memcpy(more->records, handshake->few_records, sizeof(handshake->few_records));
 }
 
 void ss_handshake_add_wait(struct ss_handshake *handshake, enum ss_evidence evidence, int64_t from_ns,
@@ -139,6 +159,20 @@ static bool is_duplicate(struct ss_handshake *handshake, enum ss_side side, cons
     prints[next] = (struct ss_print){.time_us = time_us, .print = print};
     handshake->print_next[side] = (uint8_t)((next + 1) % SS_RECENT_PRINTS);
     return false;
+}
+
+/* ---- room for what the packet brings: more than the few that most handshakes have */
+
+static void make_room(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side)
+{
+    bool is_full = ss_stream_is_full_for(&handshake->stream[!side], packet->ack) ||
+                   ss_sender_clock_is_full(&handshake->sender[side].clock);
+
+    if (packet->payload_bytes > 0)
+        is_full |= ss_stream_is_full(&handshake->stream[side]) ||
+                   (side == SS_CLIENT && handshake->segment_ack_count == SS_FEW_ACKS);
+    if (is_full)
+        ss_handshake_extend(handshake);
 }
 
 /* ---- TCP's own handshake */
@@ -260,6 +294,8 @@ static void skip_lost_by_mirror(struct ss_handshake *handshake, enum ss_side sid
         t - acknowledged_ns < HOLE_PATIENCE_NS)
         return;
     uint32_t hole = stream->edge;
+    if (ss_stream_is_full(stream))
+        ss_handshake_extend(handshake);
     int64_t noticed_ns = ss_stream_hole_since(stream, segments);
     bool was_noticed = stream->held_count > 0 && noticed_ns < acknowledged_ns;
     int64_t since_ns = was_noticed ? noticed_ns : acknowledged_ns;
@@ -436,6 +472,8 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, const s
         handshake->clock_error_ns = clock_error_ns;
     if (ss_handshake_is_stray_reset(handshake, packet, side))
         return SS_HANDSHAKE_GOES_ON;
+    if (handshake->more == SS_POOL_NONE)
+        make_room(handshake, packet, side);
     ss_loss_take_packet(handshake, side, packet, is_again(handshake, packet, side), t);
     ss_loss_take_windows(handshake, side, packet, t);
     if (packet->payload_bytes == 0 && handshake->stream[side].started &&

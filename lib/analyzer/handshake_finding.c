@@ -31,7 +31,7 @@ static uint32_t missing_of(const struct ss_handshake *handshake, enum ss_side si
 
     if (!handshake->saw[side] || !ss_stream_acknowledged_at(stream, stream->edge + 2, &at_ns))
         return 0;
-    return stream->acks[stream->ack_count - 1].seq - stream->edge;
+    return ss_stream_acknowledged(stream) - stream->edge;
 }
 
 static int64_t measured(int64_t least_ns)
@@ -155,6 +155,7 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
 {
     struct ss_timeline timeline;
     struct ss_finding *finding = ret_finding;
+    const struct ss_trouble *trouble = ss_handshake_trouble(handshake);
     uint32_t missing = missing_of(handshake, SS_CLIENT) + missing_of(handshake, SS_SERVER);
     bool is_open = handshake->outcome == SS_OUTCOME_COUNT;
     bool was_left = is_open || handshake->outcome == SS_OUTCOME_UNFINISHED;
@@ -164,7 +165,8 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
     memset(finding, 0, sizeof(*finding));
     for (unsigned i = 0; i < SS_PHASE_COUNT; i++)
         finding->sent_ns[i] = SS_MARK_UNSEEN;
-    finding->lost = handshake->lost;
+    if (trouble != NULL)
+        finding->lost = trouble->lost;
     begin_timeline(handshake, &timeline);
     place_flight(handshake, &timeline);
     ss_loss_conclude(handshake, tap, tick_ns, &timeline, &finding->lost);

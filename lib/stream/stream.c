@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "stream/stream.h"
 
-#include "base/seq.h"
-
 #include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
 /* Every handshake under way has two. */
-static_assert(sizeof(struct ss_stream) <= 268, "a stream costs memory for every open handshake");
+static_assert(sizeof(struct ss_stream) <= 116, "a stream costs memory for every open handshake");
 
-#define BLOCK_DATA  (SS_STREAM_BLOCK_BYTES - offsetof(struct ss_stream_held, data))
-#define FORGET_ONCE (SS_STREAM_PROGRESS / 4) /* points dropped together, so that dropping is rare */
+#define BLOCK_DATA (SS_STREAM_BLOCK_BYTES - offsetof(struct ss_stream_held, data))
 
 static uint32_t least(uint32_t a, uint32_t b)
 {
@@ -43,10 +40,27 @@ static uint32_t known_bytes(const struct ss_segment *segment, uint32_t at, uint3
 
 static bool was_acknowledged(const struct ss_stream *stream, uint32_t end)
 {
-    return stream->ack_count > 0 && ss_seq_reached(stream->acks[stream->ack_count - 1].seq, end);
+    return stream->ack_count > 0 && ss_seq_reached(ss_stream_acknowledged(stream), end);
 }
 
 /* ---- points remembered -------------------------------------------------------------------------------- */
+
+static struct ss_stream_point *acks_of(struct ss_stream *stream)
+{
+    return stream->more != NULL ? stream->more->acks : stream->few_acks;
+}
+
+static struct ss_stream_point *progress_of(struct ss_stream *stream)
+{
+    return stream->more != NULL ? stream->more->progress : stream->few;
+}
+
+void ss_stream_extend(struct ss_stream *stream, struct ss_stream_more *more)
+{
+    memcpy(more->acks, stream->few_acks, sizeof(stream->few_acks));
+    memcpy(more->progress, stream->few, sizeof(stream->few));
+    stream->more = more;
+}
 
 /* The first point that reached seq. From the newest back, because recent numbers are asked for most, and
  * because numbers more than 2^31 apart do not compare (RFC 9293 section 3.4). */
@@ -71,13 +85,14 @@ static unsigned forget(struct ss_stream_point *points, unsigned points_count, un
 /* The point that is missed least: without it the fewest bytes share one time. (Only the distance to the next
  * point would not do: one point would swallow all that follows.) The first point stays: it tells when the
  * direction began. */
-static unsigned least_point(const struct ss_stream *stream)
+static unsigned least_point(const struct ss_stream *stream, const struct ss_stream_point *points,
+                            unsigned points_count)
 {
     uint32_t fewest = UINT32_MAX;
     unsigned chosen = 1;
-    for (unsigned i = 1; i < SS_STREAM_PROGRESS; i++) {
-        uint32_t next = i + 1 < SS_STREAM_PROGRESS ? stream->progress[i + 1].seq : stream->edge;
-        uint32_t bytes = next - stream->progress[i - 1].seq;
+    for (unsigned i = 1; i < points_count; i++) {
+        uint32_t next = i + 1 < points_count ? points[i + 1].seq : stream->edge;
+        uint32_t bytes = next - points[i - 1].seq;
         if (bytes < fewest) {
             fewest = bytes;
             chosen = i;
@@ -86,60 +101,67 @@ static unsigned least_point(const struct ss_stream *stream)
     return chosen;
 }
 
-/* Of a full array, what was acknowledged goes first: whoever wanted to know when that was seen has asked. A
- * point that goes leaves its bytes to its successor, so that an answer may be late but never early. */
-static unsigned make_room(struct ss_stream *stream)
+/* Of a full array, what was acknowledged goes first, some points together, so that this is rare: whoever
+ * wanted to know when that was seen has asked. A point that goes leaves its bytes to its successor, so that
+ * an answer may be late but never early. */
+static unsigned make_room(const struct ss_stream *stream, struct ss_stream_point *points,
+                          unsigned points_count)
 {
     unsigned acknowledged = 0;
-    while (acknowledged < SS_STREAM_PROGRESS && was_acknowledged(stream, stream->progress[acknowledged].seq))
+    while (acknowledged < points_count && was_acknowledged(stream, points[acknowledged].seq))
         acknowledged++;
     if (acknowledged > 1)
-        return forget(stream->progress, SS_STREAM_PROGRESS, 0, least(acknowledged - 1, FORGET_ONCE));
-    return forget(stream->progress, SS_STREAM_PROGRESS, least_point(stream), 1);
+        return forget(points, points_count, 0, least(acknowledged - 1, points_count / 4));
+    return forget(points, points_count, least_point(stream, points, points_count), 1);
 }
 
 /* The edge has moved. Two mirror ports may hand over a later segment with an earlier time; all before the
  * edge was seen only when the latest of them was. */
 static void note_progress(struct ss_stream *stream, int64_t time_ns)
 {
-    unsigned points = stream->progress_count;
-    if (points > 0 && time_ns <= stream->progress[points - 1].time_ns) {
-        stream->progress[points - 1].seq = stream->edge;
+    struct ss_stream_point *points = progress_of(stream);
+    unsigned count = stream->progress_count;
+    if (count > 0 && time_ns <= points[count - 1].time_ns) {
+        points[count - 1].seq = stream->edge;
         return;
     }
-    if (points == SS_STREAM_PROGRESS)
-        points = make_room(stream);
-    stream->progress[points] = (struct ss_stream_point){.time_ns = time_ns, .seq = stream->edge};
-    stream->progress_count = (uint8_t)(points + 1);
+    if (count == (stream->more != NULL ? SS_STREAM_PROGRESS : SS_STREAM_FEW))
+        count = make_room(stream, points, count);
+    points[count] = (struct ss_stream_point){.time_ns = time_ns, .seq = stream->edge};
+    stream->progress_count = (uint8_t)(count + 1);
 }
 
 void ss_stream_acknowledge(struct ss_stream *stream, uint32_t ack, int64_t time_ns)
 {
-    unsigned acks = stream->ack_count;
-    uint32_t highest = acks > 0 ? stream->acks[acks - 1].seq : stream->first;
+    struct ss_stream_point *acks = acks_of(stream);
+    unsigned count = stream->ack_count;
     /* Beyond the edge is well: a mirror may show the acknowledgement before the bytes, or never show the
      * bytes. */
-    if (!stream->started || !ss_seq_before(highest, ack) ||
+    if (!stream->started || !ss_seq_before(ss_stream_acknowledged(stream), ack) ||
         ss_seq_ahead(stream->edge, ack) > (int32_t)SS_STREAM_WINDOW)
         return;
-    if (acks > 0 && time_ns <= stream->acks[acks - 1].time_ns) {
-        stream->acks[acks - 1].seq = ack;
+    if (count > 0 && time_ns <= acks[count - 1].time_ns) {
+        acks[count - 1].seq = ack;
         return;
     }
-    if (acks == SS_STREAM_ACKS)
-        acks = forget(stream->acks, acks, 0, 1);
-    stream->acks[acks] = (struct ss_stream_point){.time_ns = time_ns, .seq = ack};
-    stream->ack_count = (uint8_t)(acks + 1);
+    if (count == (stream->more != NULL ? SS_STREAM_ACKS : SS_STREAM_FEW_ACKS))
+        count = forget(acks, count, 0, 1);
+    acks[count] = (struct ss_stream_point){.time_ns = time_ns, .seq = ack};
+    stream->ack_count = (uint8_t)(count + 1);
 }
 
 bool ss_stream_seen_at(const struct ss_stream *stream, uint32_t seq, int64_t *ret_time_ns)
 {
-    return first_point(stream->progress, stream->progress_count, seq, ret_time_ns);
+    const struct ss_stream_point *points = stream->more != NULL ? stream->more->progress : stream->few;
+
+    return first_point(points, stream->progress_count, seq, ret_time_ns);
 }
 
 bool ss_stream_acknowledged_at(const struct ss_stream *stream, uint32_t seq, int64_t *ret_time_ns)
 {
-    return first_point(stream->acks, stream->ack_count, seq, ret_time_ns);
+    const struct ss_stream_point *acks = stream->more != NULL ? stream->more->acks : stream->few_acks;
+
+    return first_point(acks, stream->ack_count, seq, ret_time_ns);
 }
 
 /* ---- bytes held out of order -------------------------------------------------------------------------- */
@@ -386,7 +408,7 @@ uint32_t ss_stream_skip_hole(struct ss_stream *stream, struct ss_pool *pool, int
     /* An acknowledgement inside the hole proves only the bytes before it lost to the tap; the rest may still
      * come. */
     if (stream->ack_count > 0) {
-        uint32_t ack = stream->acks[stream->ack_count - 1].seq;
+        uint32_t ack = ss_stream_acknowledged(stream);
         if (ss_seq_before(stream->edge, ack) && (held == NULL || ss_seq_before(ack, target)))
             target = ack;
     }
@@ -403,7 +425,7 @@ uint32_t ss_stream_skip_hole(struct ss_stream *stream, struct ss_pool *pool, int
 
 void ss_stream_init(struct ss_stream *stream)
 {
-    memset(stream, 0, offsetof(struct ss_stream, acks));
+    memset(stream, 0, offsetof(struct ss_stream, few_acks));
     stream->held = SS_POOL_NONE;
 }
 
@@ -411,7 +433,9 @@ void ss_stream_start(struct ss_stream *stream, uint32_t first_seq)
 {
     if (stream->held_count > 0 || stream->progress_count > 0)
         return;
+    struct ss_stream_more *more = stream->more;
     ss_stream_init(stream);
+    stream->more = more;
     stream->first = first_seq;
     stream->edge = first_seq;
     stream->given = first_seq;

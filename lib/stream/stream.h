@@ -6,7 +6,8 @@
  * What it does: takes segments as they come (out of order, overlapping, repeated, wrapping around 2^32),
  * gives each byte once and in order, and says of every segment what it was. It remembers when the contiguous
  * edge passed each point (progress) and when the peer acknowledged each point (acks), for as long as its few
- * entries last, so that "when had the tap seen all up to x" can be asked later.
+ * entries last, so that "when had the tap seen all up to x" can be asked later. Most streams have few; who
+ * wants more remembered lends more room (ss_stream_extend).
  *
  * What it is not: it knows no TLS, keeps no bytes that were delivered, judges nothing. Of overlapping copies
  * the first one seen wins.
@@ -23,13 +24,16 @@
  */
 
 #include "base/pool.h"
+#include "base/seq.h"
 #include "base/span.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SS_STREAM_PROGRESS    12         /* points remembered of the edge */
-#define SS_STREAM_ACKS        8          /* points remembered of the peer's acknowledgements */
+#define SS_STREAM_FEW         4  /* points remembered of the edge, */
+#define SS_STREAM_FEW_ACKS    3  /* and of the peer's acknowledgements; */
+#define SS_STREAM_PROGRESS    12 /* the same with more room */
+#define SS_STREAM_ACKS        8
 #define SS_STREAM_HELD        8          /* segments held out of order at once */
 #define SS_STREAM_WINDOW      (1u << 20) /* how far beyond the edge a segment is believed */
 #define SS_STREAM_BLOCK_BYTES 2048       /* of a pool block; larger segments take several */
@@ -73,6 +77,12 @@ struct ss_stream_point {
     uint32_t seq; /* every byte before this number */
 } __attribute__((packed, aligned(4)));
 
+/* More room for points, ascending in seq and time. */
+struct ss_stream_more {
+    struct ss_stream_point acks[SS_STREAM_ACKS];
+    struct ss_stream_point progress[SS_STREAM_PROGRESS];
+};
+
 /* Bytes that came early: what a pool block holds. */
 struct ss_stream_held {
     int64_t first_ns, last_ns; /* when its first and its last segment came */
@@ -85,21 +95,37 @@ struct ss_stream_held {
 
 /* The arrays hold what their counts say. */
 struct ss_stream {
-    uint32_t first;         /* sequence number of stream offset 0 */
-    uint32_t edge;          /* next byte expected */
-    uint32_t given;         /* next byte to give; == edge but while next() runs */
-    uint16_t retransmitted; /* segments, saturating */
-    uint16_t refused;       /* segments, saturating */
+    struct ss_stream_more *more; /* instead of few..., or NULL */
+    uint32_t first;              /* sequence number of stream offset 0 */
+    uint32_t edge;               /* next byte expected */
+    uint32_t given;              /* next byte to give; == edge but while next() runs */
+    uint16_t retransmitted;      /* segments, saturating */
+    uint16_t refused;            /* segments, saturating */
     uint8_t progress_count;
     uint8_t ack_count;
     uint8_t held_count;
     bool started;
-    uint32_t held;                                       /* first block of early bytes, or SS_POOL_NONE */
-    struct ss_stream_point acks[SS_STREAM_ACKS];         /* ascending in seq and time */
-    struct ss_stream_point progress[SS_STREAM_PROGRESS]; /* ascending in seq */
-};
+    uint32_t held; /* first block of early bytes, or SS_POOL_NONE */
+    struct ss_stream_point few_acks[SS_STREAM_FEW_ACKS];
+    struct ss_stream_point few[SS_STREAM_FEW];
+} __attribute__((packed, aligned(4)));
 
 void ss_stream_init(struct ss_stream *stream);
+
+/* From here on there is more room. It is borrowed for as long as the stream is in use. */
+void ss_stream_extend(struct ss_stream *stream, struct ss_stream_more *more);
+
+/* Without more room, one more point of the edge makes the stream forget another; or, if it is new, this
+ * acknowledgement does. */
+static inline bool ss_stream_is_full(const struct ss_stream *stream)
+{
+    return stream->more == NULL && stream->progress_count == SS_STREAM_FEW;
+}
+static inline bool ss_stream_is_full_for(const struct ss_stream *stream, uint32_t ack)
+{
+    return stream->more == NULL && stream->ack_count == SS_STREAM_FEW_ACKS &&
+           ss_seq_before(stream->few_acks[SS_STREAM_FEW_ACKS - 1].seq, ack);
+}
 
 /* The number of the first byte: ISN + 1, or where the tap first saw payload. Again before any byte: starts
  * anew; after one: changes nothing. */
@@ -128,6 +154,14 @@ void ss_stream_acknowledge(struct ss_stream *stream, uint32_t ack, int64_t time_
  * Once points had to be forgotten, the answer for their bytes is the next point's: late, never early. */
 bool ss_stream_seen_at(const struct ss_stream *stream, uint32_t seq, int64_t *ret_time_ns);
 bool ss_stream_acknowledged_at(const struct ss_stream *stream, uint32_t seq, int64_t *ret_time_ns);
+
+/* The newest number that the peer acknowledged, or where the stream begins. */
+static inline uint32_t ss_stream_acknowledged(const struct ss_stream *stream)
+{
+    const struct ss_stream_point *acks = stream->more != NULL ? stream->more->acks : stream->few_acks;
+
+    return stream->ack_count > 0 ? acks[stream->ack_count - 1].seq : stream->first;
+}
 
 /* Gives held blocks back to the pool. */
 void ss_stream_release(struct ss_stream *stream, struct ss_pool *pool);

@@ -67,7 +67,6 @@ struct ss_tls_event {
     enum ss_tls_event_kind kind;
     uint32_t begin;        /* offset of its first byte: of the message, or of the record's header */
     uint32_t end;          /* offset just past its last byte */
-    uint32_t record_begin; /* MESSAGE: offset of the header of the record in which it began; else == begin */
     uint8_t type;          /* MESSAGE: enum ss_tls_handshake_type; PROTECTED: content type */
     bool sslv2;            /* MESSAGE: an SSLv2-framed ClientHello (RFC 5246 appendix E.2) */
     uint16_t record_bytes; /* PROTECTED: length field of the record */
@@ -90,15 +89,19 @@ struct ss_tls_direction {
     bool is_sslv2;         /* the message under way is an SSLv2-framed hello */
     uint8_t empty_records; /* handshake records without a body in a row */
     uint8_t header_seen;   /* of the record header */
-    uint8_t header[11];    /* record header, or the fixed part of an SSLv2 hello */
-    uint8_t message_header[4];
-    uint8_t alert[2];        /* an alert's two bytes */
-    uint32_t block;          /* pool block that collects a hello, or SS_POOL_NONE */
-    uint32_t message_bytes;  /* body length of the message under way */
-    uint32_t message_seen;   /* of its header and body; 0: none is under way */
-    uint32_t record_begin;   /* of the record under way */
-    uint32_t message_begin;  /* of the message under way */
-    uint32_t message_record; /* record in which it began */
+    union {
+        struct {
+            uint8_t header[5]; /* of the record */
+            uint8_t message_header[4];
+            uint8_t alert[2]; /* an alert's two bytes */
+        };
+        uint8_t sslv2_header[11]; /* the fixed part of an SSLv2 hello, with which a direction may begin */
+    };
+    uint32_t block;         /* pool block that collects a hello, or SS_POOL_NONE */
+    uint32_t message_bytes; /* body length of the message under way */
+    uint32_t message_seen;  /* of its header and body; 0: none is under way */
+    uint32_t record_begin;  /* of the record under way */
+    uint32_t message_begin; /* of the message under way */
 };
 
 void ss_tls_init(struct ss_tls_direction *direction);

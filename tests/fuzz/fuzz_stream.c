@@ -39,6 +39,7 @@ struct model {
 };
 
 static struct model model;
+static struct ss_stream_more more;
 static uint8_t data[1u << 16];
 static _Alignas(64) unsigned char memory[POOL_BLOCKS * SS_STREAM_BLOCK_BYTES];
 
@@ -130,8 +131,8 @@ static void check_stream(const struct ss_stream *stream, const struct ss_pool *p
     require(model.given == model.high || model.state[model.given] == UNSEEN);
     require(stream->held_count <= SS_STREAM_HELD && pool->used == stream->held_count);
     check_held(stream, pool);
-    check_points(stream->progress, stream->progress_count);
-    check_points(stream->acks, stream->ack_count);
+    check_points(stream->more != NULL ? stream->more->progress : stream->few, stream->progress_count);
+    check_points(stream->more != NULL ? stream->more->acks : stream->few_acks, stream->ack_count);
 }
 
 static void check_answers(const struct ss_stream *stream, uint32_t offset)
@@ -221,6 +222,8 @@ static void step(struct ss_stream *stream, struct ss_pool *pool, struct ss_span 
         return;
     }
     model.now_ns += ticks;
+    if (stream->more == NULL && ticks & 0x80)
+        ss_stream_extend(stream, &more);
     /* Mostly near the edge, sometimes far from it; bit 7: exactly at it. */
     int32_t ahead = what & 0x80 ? 0 : what & 0x40 ? (int16_t)where * 64 : (int16_t)where / 16;
     uint32_t at = stream->edge + (uint32_t)ahead;
