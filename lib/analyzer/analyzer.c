@@ -229,6 +229,7 @@ static inline __attribute__((always_inline)) void prefetch_handshake(const struc
         return;
     __builtin_prefetch((const char *)flow + CACHE_LINE, 1);
     const struct ss_handshake *handshake = ss_pool_at(&analyzer->handshakes, flow->handshake);
+#pragma GCC unroll 16
     for (unsigned at = 0; at < sizeof(*handshake); at += CACHE_LINE)
         __builtin_prefetch((const char *)handshake + at, 1);
 }

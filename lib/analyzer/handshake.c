@@ -266,7 +266,8 @@ static bool take_chunks(struct ss_handshake *handshake, enum ss_side side, const
     struct ss_chunk chunk;
     bool is_tls = true;
 
-    while (ss_stream_next(stream, &handshake->pools->segments, segment, &chunk)) {
+    while (!ss_stream_is_given(stream) &&
+           ss_stream_next(stream, &handshake->pools->segments, segment, &chunk)) {
         enum ss_talk_verdict said = ss_handshake_talk(handshake, side, &chunk, t);
         if (said == SS_TALK_NONE)
             is_tls = ss_handshake_is_tls(handshake);
@@ -282,15 +283,23 @@ static bool take_chunks(struct ss_handshake *handshake, enum ss_side side, const
     return is_tls;
 }
 
-/* Bytes that the peer acknowledged long ago and the tap never saw: the mirror lost them. A single one may be
- * the FIN's number, or a keep-alive's. Of a mirror that never shows a side nothing was lost. */
+/* The peer acknowledged bytes that the tap has not seen. A single one may be the FIN's number, or a
+ * keep-alive's. Of a mirror that never shows a side nothing was lost. */
+static bool lacks_bytes(const struct ss_handshake *handshake, enum ss_side side)
+{
+    const struct ss_stream *stream = &handshake->stream[side];
+
+    return ss_seq_reached(ss_stream_acknowledged(stream), stream->edge + 2) && handshake->saw[side];
+}
+
+/* They did so long ago: the mirror lost them. */
 static void skip_lost_by_mirror(struct ss_handshake *handshake, enum ss_side side, int64_t t)
 {
     struct ss_stream *stream = &handshake->stream[side];
     struct ss_pool *segments = &handshake->pools->segments;
     int64_t acknowledged_ns;
 
-    if (!handshake->saw[side] || !ss_stream_acknowledged_at(stream, stream->edge + 2, &acknowledged_ns) ||
+    if (!ss_stream_acknowledged_at(stream, stream->edge + 2, &acknowledged_ns) ||
         t - acknowledged_ns < HOLE_PATIENCE_NS)
         return;
     uint32_t hole = stream->edge;
@@ -486,8 +495,10 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, const s
     if (packet->payload_bytes > 0 && !(packet->flags & SS_TCP_RST) &&
         !take_payload(handshake, packet, side, t))
         return SS_HANDSHAKE_NOT_TLS;
-    skip_lost_by_mirror(handshake, SS_CLIENT, t);
-    skip_lost_by_mirror(handshake, SS_SERVER, t);
+    for (enum ss_side of = SS_CLIENT; of <= SS_SERVER; of++) {
+        if (lacks_bytes(handshake, of))
+            skip_lost_by_mirror(handshake, of, t);
+    }
     look_for_end(handshake);
     take_close(handshake, packet, side, t);
     return is_settled(handshake, t) ? SS_HANDSHAKE_ENDED : SS_HANDSHAKE_GOES_ON;

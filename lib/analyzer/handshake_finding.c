@@ -7,6 +7,7 @@
 #include "analyzer/answer.h"
 #include "analyzer/handshake_loss.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static void place_flight(const struct ss_handshake *handshake, struct ss_timeline *timeline)
@@ -131,14 +132,15 @@ static void put_tls(const struct ss_handshake *handshake, struct ss_finding_tls 
     tls->resumed = handshake->resumed;
     tls->early_data = handshake->early_data;
     tls->ech = handshake->ech;
+    tls->sni[0] = tls->alpn[0] = '\0';
     if (!handshake->has_names)
         return;
-    memcpy(tls->sni, told->sni, sizeof(tls->sni));
-    memcpy(tls->alpn, told->alpn, sizeof(tls->alpn));
+    memcpy(tls->sni, told->sni, ss_sni_bytes(told->sni));
+    memcpy(tls->alpn, told->alpn, ss_alpn_bytes(told->alpn));
     tls->has_ja4 = told->has_ja4;
     tls->is_ja4_left_out = told->is_ja4_left_out;
     if (told->has_ja4)
-        tls->ja4 = told->ja4;
+        memcpy(&tls->ja4, &told->ja4, ss_ja4_bytes(&told->ja4));
 }
 
 static void put_proxied(const struct ss_handshake *handshake, struct ss_finding *finding)
@@ -162,7 +164,7 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
     const int64_t tick_ns[2] = {ss_sender_clock_tick(&handshake->sender[SS_CLIENT].clock),
                                 ss_sender_clock_tick(&handshake->sender[SS_SERVER].clock)};
 
-    memset(finding, 0, sizeof(*finding));
+    memset(finding, 0, offsetof(struct ss_finding, tls.sni)); /* what follows is text and lists */
     for (unsigned i = 0; i < SS_PHASE_COUNT; i++)
         finding->sent_ns[i] = SS_MARK_UNSEEN;
     if (trouble != NULL)

@@ -38,8 +38,8 @@ static void read_client_hello(struct ss_handshake *handshake, const struct ss_tl
     handshake->has_names = true;
     handshake->early_data = hello.early_data;
     handshake->ech = hello.encrypted_client_hello;
-    memcpy(told->sni, hello.sni, sizeof(hello.sni));
-    memcpy(told->alpn, hello.alpn, sizeof(hello.alpn));
+    memcpy(told->sni, hello.sni, ss_sni_bytes(hello.sni));
+    memcpy(told->alpn, hello.alpn, ss_alpn_bytes(hello.alpn));
 }
 
 static void take_client_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
@@ -174,7 +174,8 @@ bool ss_handshake_take_bytes(struct ss_handshake *handshake, enum ss_side side, 
                              int64_t t)
 {
     for (;;) {
-        struct ss_tls_event event = ss_tls_next(&handshake->tls[side], &handshake->pools->hellos, &bytes);
+        struct ss_tls_event event;
+        ss_tls_read(&handshake->tls[side], &handshake->pools->hellos, &bytes, &event);
         if (event.kind == SS_TLS_NOT_TLS)
             return ss_handshake_is_tls(handshake);
         if (is_no_hello(handshake, side, &event))

@@ -138,6 +138,12 @@ struct ss_segment_fate ss_stream_feed(struct ss_stream *stream, struct ss_pool *
 bool ss_stream_next(struct ss_stream *stream, struct ss_pool *pool, const struct ss_segment *segment,
                     struct ss_chunk *ret_chunk);
 
+/* ss_stream_next has nothing to give, and nothing to give back. */
+static inline bool ss_stream_is_given(const struct ss_stream *stream)
+{
+    return stream->given == stream->edge && stream->held_count == 0;
+}
+
 /* Jump over a hole that will never be filled (the peer acknowledged beyond it, the tap never saw it): to the
  * first byte held, or to the peer's highest acknowledgement if that comes first. Returns how many bytes were
  * missing, 0 if there is no hole; then ss_stream_next (with segment NULL) gives what was held behind it.

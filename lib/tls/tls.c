@@ -249,14 +249,15 @@ static void enter_body(struct ss_tls_direction *direction, struct ss_pool *pool)
 /* Each read_...: one step on. True where *ret_event is to be handed out, be it SS_TLS_MORE; false to step
  * again. */
 
-/* A record header that is whole at hand and sound, as nearly all are. False: byte by byte, until it is known
- * what is wrong where. */
+/* A record header that is whole at hand and sound, as nearly all are; the first one, too, where it is of a
+ * handshake. False: byte by byte, until it is known what is wrong where. */
 static bool take_whole_header(struct ss_tls_direction *direction, struct ss_span *input)
 {
     const uint8_t *at = input->at;
 
-    if (!direction->has_begun || direction->header_seen > 0 || ss_span_left(input) < RECORD_HEADER_BYTES ||
-        at[0] < SS_TLS_CHANGE_CIPHER_SPEC || at[0] > HEARTBEAT || at[1] != 3 || at[2] > 4)
+    if (direction->header_seen > 0 || ss_span_left(input) < RECORD_HEADER_BYTES ||
+        at[0] < SS_TLS_CHANGE_CIPHER_SPEC || at[0] > HEARTBEAT || at[1] != 3 || at[2] > 4 ||
+        (!direction->has_begun && at[0] != SS_TLS_HANDSHAKE))
         return false;
     memcpy(direction->header, at, RECORD_HEADER_BYTES);
     if (!length_may_be(direction))
@@ -273,7 +274,10 @@ static bool read_header(struct ss_tls_direction *direction, struct ss_pool *pool
     uint8_t byte;
 
     if (take_whole_header(direction, input)) {
-        enter_body(direction, pool);
+        if (direction->has_begun)
+            enter_body(direction, pool);
+        else
+            direction->state = AT_FIRST_BYTE;
         return false;
     }
     if (!ss_span_u8(input, &byte))
@@ -346,7 +350,10 @@ static bool read_message_header(struct ss_tls_direction *direction, struct ss_sp
         direction->message_begin = direction->offset;
     uint32_t wanted = MESSAGE_HEADER_BYTES - direction->message_seen, bytes = available(direction, input);
     bytes = bytes < wanted ? bytes : wanted;
-    memcpy(direction->message_header + direction->message_seen, input->at, bytes);
+    if (bytes == MESSAGE_HEADER_BYTES)
+        memcpy(direction->message_header, input->at, MESSAGE_HEADER_BYTES);
+    else
+        memcpy(direction->message_header + direction->message_seen, input->at, bytes);
     direction->message_seen += bytes;
     consume(direction, input, bytes);
     if (bytes < wanted)
@@ -476,10 +483,10 @@ void ss_tls_init(struct ss_tls_direction *direction)
     *direction = (struct ss_tls_direction){.state = AT_HEADER, .block = SS_POOL_NONE};
 }
 
-struct ss_tls_event ss_tls_next(struct ss_tls_direction *direction, struct ss_pool *pool,
-                                struct ss_span *input)
+void ss_tls_read(struct ss_tls_direction *direction, struct ss_pool *pool, struct ss_span *input,
+                 struct ss_tls_event *ret_event)
 {
-    struct ss_tls_event event = {.kind = SS_TLS_MORE};
+    *ret_event = (struct ss_tls_event){.kind = SS_TLS_MORE};
 
     /* Most bytes of a connection are inside encrypted records: they are counted, and that is all. */
     size_t left = ss_span_left(input);
@@ -487,13 +494,12 @@ struct ss_tls_event ss_tls_next(struct ss_tls_direction *direction, struct ss_po
         direction->record_left -= (uint32_t)left;
         direction->offset += (uint32_t)left;
         input->at = input->end;
-        return event;
+        return;
     }
     if (direction->message_seen == 0)
         give_block(direction, pool); /* of the message that the last call handed out */
-    while (!step(direction, pool, input, &event))
+    while (!step(direction, pool, input, ret_event))
         continue;
-    return event;
 }
 
 bool ss_tls_skip(struct ss_tls_direction *direction, uint32_t count)
