@@ -382,15 +382,6 @@ static void look_for_end(struct ss_handshake *handshake)
     }
 }
 
-bool ss_handshake_is_stray_reset(const struct ss_handshake *handshake, const struct ss_packet *packet,
-                                 enum ss_side side)
-{
-    const struct ss_stream *stream = &handshake->stream[side];
-
-    return packet->flags & SS_TCP_RST && stream->started &&
-           packet->seq - stream->edge + SS_STREAM_WINDOW > 2 * SS_STREAM_WINDOW;
-}
-
 /* It has closed, and the tap has seen all that it said before. */
 static bool is_said_out(const struct ss_handshake *handshake, enum ss_side side)
 {
@@ -438,20 +429,15 @@ static bool is_answer_received(const struct ss_handshake *handshake)
            ss_stream_acknowledged_at(&handshake->stream[SS_CLIENT], answer_end, &at_ns);
 }
 
-static bool is_settled(const struct ss_handshake *handshake, int64_t t)
+bool ss_handshake_has_settled(const struct ss_handshake *handshake, int64_t now_ns)
 {
-    if (handshake->outcome == SS_OUTCOME_COUNT)
-        return false;
+    int64_t t = now_ns - handshake->base_ns;
+
     if (handshake->outcome != SS_OUTCOME_COMPLETE)
         return has_waited(handshake, t);
     if (!is_answer_received(handshake))
         return t - handshake->ended_ns >= CLOSE_NS;
     return t - handshake->ended_ns >= SETTLE_NS || has_all_of_flight(handshake);
-}
-
-bool ss_handshake_is_over(const struct ss_handshake *handshake, int64_t now_ns)
-{
-    return is_settled(handshake, now_ns - handshake->base_ns);
 }
 
 /* Data of which the tap has had every byte. */
@@ -468,7 +454,7 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, const s
 {
     int64_t t = time_ns - handshake->base_ns;
 
-    if (is_settled(handshake, t))
+    if (ss_handshake_is_over(handshake, time_ns))
         return SS_HANDSHAKE_ENDED; /* this packet comes after it */
     handshake->saw[side] = true;
     if (is_duplicate(handshake, side, packet, t)) {
@@ -501,5 +487,5 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, const s
     }
     look_for_end(handshake);
     take_close(handshake, packet, side, t);
-    return is_settled(handshake, t) ? SS_HANDSHAKE_ENDED : SS_HANDSHAKE_GOES_ON;
+    return ss_handshake_is_over(handshake, time_ns) ? SS_HANDSHAKE_ENDED : SS_HANDSHAKE_GOES_ON;
 }

@@ -222,11 +222,21 @@ static inline bool ss_handshake_is_noise(const struct ss_handshake *handshake)
 
 /* A RST that resets nothing: far from what its side has sent (RFC 9293 section 3.5.3, RFC 5961). A client
  * sends one when the server answers its SYN for an older connection, and goes on. */
-bool ss_handshake_is_stray_reset(const struct ss_handshake *handshake, const struct ss_packet *packet,
-                                 enum ss_side side);
+static inline bool ss_handshake_is_stray_reset(const struct ss_handshake *handshake,
+                                               const struct ss_packet *packet, enum ss_side side)
+{
+    const struct ss_stream *stream = &handshake->stream[side];
+
+    return packet->flags & SS_TCP_RST && stream->started &&
+           packet->seq - stream->edge + SS_STREAM_WINDOW > 2 * SS_STREAM_WINDOW;
+}
 
 /* It has ended, and what was under way then has had its time. */
-bool ss_handshake_is_over(const struct ss_handshake *handshake, int64_t now_ns);
+bool ss_handshake_has_settled(const struct ss_handshake *handshake, int64_t now_ns);
+static inline bool ss_handshake_is_over(const struct ss_handshake *handshake, int64_t now_ns)
+{
+    return handshake->outcome != SS_OUTCOME_COUNT && ss_handshake_has_settled(handshake, now_ns);
+}
 
 void ss_handshake_release(struct ss_handshake *handshake);
 

@@ -18,16 +18,14 @@ static const struct ss_sender_sample *samples_of(const struct ss_sender_clock *c
     return clock->more != NULL ? clock->more : clock->few;
 }
 
-static int32_t apart(const struct ss_sender_clock *clock, unsigned from, unsigned to)
+static int32_t apart(const struct ss_sender_sample *from, const struct ss_sender_sample *to)
 {
-    const struct ss_sender_sample *samples = samples_of(clock);
-
-    return (int32_t)(samples[to].value - samples[from].value);
+    return (int32_t)(to->value - from->value);
 }
 
-static int64_t time_of(const struct ss_sender_clock *clock, unsigned i)
+static int64_t gap_ns(const struct ss_sender_sample *from, const struct ss_sender_sample *to)
 {
-    return samples_of(clock)[i].time_us * US;
+    return ((int64_t)to->time_us - from->time_us) * US;
 }
 
 static bool is_in_range(int64_t time_ns)
@@ -66,22 +64,24 @@ void ss_sender_clock_note(struct ss_sender_clock *clock, uint32_t value, int64_t
     clock->count = (uint8_t)(count + 1);
 }
 
-/* Arrival less sending time, compared with the first sample's. */
-static int64_t offset_of(const struct ss_sender_clock *clock, unsigned i, int64_t tick_ns)
+/* How much longer the later one was under way. */
+static int64_t longer_ns(const struct ss_sender_sample *from, const struct ss_sender_sample *to,
+                         int64_t tick_ns)
 {
-    return time_of(clock, i) - time_of(clock, 0) - apart(clock, 0, i) * tick_ns;
+    return gap_ns(from, to) - apart(from, to) * tick_ns;
 }
 
 /* No segment was quicker than all before it, but for what the path varies and a tick hides: with too long a
  * tick each would be. */
 static bool is_possible(const struct ss_sender_clock *clock, int64_t tick_ns)
 {
+    const struct ss_sender_sample *samples = samples_of(clock);
     int64_t least_ns = 0;
 
     for (unsigned i = 1; i < clock->count; i++) {
-        int64_t offset_ns = offset_of(clock, i, tick_ns);
-        int64_t varies_ns = (time_of(clock, i) - time_of(clock, i - 1)) / 2 + 2 * tick_ns + 20 * MS;
-        if (offset_ns < least_ns - varies_ns || apart(clock, i - 1, i) * tick_ns < -SET_BACK_NS)
+        int64_t offset_ns = longer_ns(&samples[0], &samples[i], tick_ns);
+        int64_t varies_ns = gap_ns(&samples[i - 1], &samples[i]) / 2 + 2 * tick_ns + 20 * MS;
+        if (offset_ns < least_ns - varies_ns || apart(&samples[i - 1], &samples[i]) * tick_ns < -SET_BACK_NS)
             return false;
         if (offset_ns < least_ns)
             least_ns = offset_ns;
@@ -92,11 +92,15 @@ static bool is_possible(const struct ss_sender_clock *clock, int64_t tick_ns)
 /* Some pair was sent as far apart as it arrived, with this tick. */
 static bool is_shown(const struct ss_sender_clock *clock, int64_t tick_ns)
 {
+    const struct ss_sender_sample *samples = samples_of(clock);
+
     for (unsigned i = 1; i < clock->count; i++) {
-        int64_t sent_ns = apart(clock, i - 1, i) * tick_ns;
-        int64_t off_ns = time_of(clock, i) - time_of(clock, i - 1) - sent_ns;
-        if (apart(clock, i - 1, i) >= TICKS_LEAST && off_ns <= sent_ns / 16 + tick_ns &&
-            -off_ns <= sent_ns / 16 + tick_ns)
+        int32_t ticks = apart(&samples[i - 1], &samples[i]);
+        if (ticks < TICKS_LEAST)
+            continue;
+        int64_t off_ns = longer_ns(&samples[i - 1], &samples[i], tick_ns);
+        int64_t most_ns = ticks * tick_ns / 16 + tick_ns;
+        if (off_ns <= most_ns && -off_ns <= most_ns)
             return true;
     }
     return false;
@@ -157,16 +161,17 @@ bool ss_sender_clock_between(const struct ss_sender_clock *clock, int64_t tick_n
 
     if (tick_ns == 0 || !find(clock, from_ns, &from) || !find(clock, to_ns, &to))
         return false;
-    *ret_ns = apart(clock, from, to) * tick_ns;
+    *ret_ns = apart(&samples_of(clock)[from], &samples_of(clock)[to]) * tick_ns;
     return true;
 }
 
 int64_t ss_sender_clock_spread(const struct ss_sender_clock *clock, int64_t tick_ns)
 {
+    const struct ss_sender_sample *samples = samples_of(clock);
     int64_t least_ns = 0, most_ns = 0; /* the first sample's */
 
     for (unsigned i = 1; i < clock->count; i++) {
-        int64_t offset_ns = offset_of(clock, i, tick_ns);
+        int64_t offset_ns = longer_ns(&samples[0], &samples[i], tick_ns);
         least_ns = offset_ns < least_ns ? offset_ns : least_ns;
         most_ns = offset_ns > most_ns ? offset_ns : most_ns;
     }
@@ -175,16 +180,17 @@ int64_t ss_sender_clock_spread(const struct ss_sender_clock *clock, int64_t tick
 
 int64_t ss_sender_clock_late(const struct ss_sender_clock *clock, int64_t tick_ns, int64_t at_ns)
 {
+    const struct ss_sender_sample *samples = samples_of(clock);
     unsigned at;
     int64_t late_ns = 0;
 
     if (tick_ns == 0 || !find(clock, at_ns, &at) || at == 0)
         return 0;
     for (unsigned i = 0; i < clock->count; i++) {
-        int64_t longer_ns = time_of(clock, at) - time_of(clock, i) - apart(clock, i, at) * tick_ns;
-        if (longer_ns > late_ns)
-            late_ns = longer_ns;
+        int64_t more_ns = longer_ns(&samples[i], &samples[at], tick_ns);
+        if (more_ns > late_ns)
+            late_ns = more_ns;
     }
-    int64_t since_ns = time_of(clock, at) - time_of(clock, at - 1);
+    int64_t since_ns = gap_ns(&samples[at - 1], &samples[at]);
     return late_ns < since_ns ? late_ns : since_ns;
 }
