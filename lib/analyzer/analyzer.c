@@ -218,22 +218,15 @@ static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *fram
     return kept;
 }
 
-/* The flow of a handshake under way that the packet is of, as far as is known; else NULL. */
-static const struct ss_flow *open_flow(const struct ss_analyzer *analyzer, unsigned i)
+/* The block of the handshake that the packet is of, as far as its flow is known, and the rest of its frame,
+ * which is both read and kept (bench: handshakes). */
+static inline __attribute__((always_inline)) void prefetch_handshake(const struct ss_analyzer *analyzer,
+                                                                     unsigned i)
 {
     uint32_t number = analyzer->burst.flow[i];
     const struct ss_flow *flow = number == SS_FLOW_NONE ? NULL : ss_flow_at(&analyzer->flows, number);
 
-    return flow != NULL && flow->state == SS_FLOW_OPEN ? flow : NULL;
-}
-
-/* The block of that handshake, and the rest of a frame that is both read and kept (bench: handshakes). */
-static inline __attribute__((always_inline)) void prefetch_handshake(const struct ss_analyzer *analyzer,
-                                                                     unsigned i)
-{
-    const struct ss_flow *flow = open_flow(analyzer, i);
-
-    if (flow == NULL)
+    if (flow == NULL || flow->state != SS_FLOW_OPEN)
         return;
     __builtin_prefetch((const char *)flow + CACHE_LINE, 1);
     const struct ss_handshake *handshake = ss_pool_at(&analyzer->handshakes, flow->handshake);
@@ -243,18 +236,6 @@ static inline __attribute__((always_inline)) void prefetch_handshake(const struc
     const struct ss_frame *frame = analyzer->burst.frame[i];
     for (uint32_t at = 2 * CACHE_LINE; at < frame->captured; at += CACHE_LINE)
         __builtin_prefetch(frame->data + at);
-}
-
-/* A handshake that has its answer may end with the packet: what the hello said makes the finding. */
-static inline __attribute__((always_inline)) void prefetch_told(const struct ss_analyzer *analyzer,
-                                                                unsigned i)
-{
-    const struct ss_flow *flow = open_flow(analyzer, i);
-    const struct ss_handshake *handshake =
-        flow == NULL ? NULL : ss_pool_at(&analyzer->handshakes, flow->handshake);
-
-    if (handshake != NULL && handshake->has_answer)
-        ss_handshake_prefetch_told(handshake);
 }
 
 static void look_up(struct ss_analyzer *analyzer, unsigned count)
@@ -277,8 +258,6 @@ static unsigned feed_packets(struct ss_analyzer *analyzer, const struct ss_frame
     for (unsigned i = 0; i < kept; i++) {
         if (i + HANDSHAKES_AHEAD < kept)
             prefetch_handshake(analyzer, i + HANDSHAKES_AHEAD);
-        if (i + 1 < kept)
-            prefetch_told(analyzer, i + 1);
         enum ss_refusal refused = ss_connection_packet(analyzer, i);
         if (refused == SS_REFUSED_NOTHING)
             analyzed++;
