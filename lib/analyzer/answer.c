@@ -196,22 +196,25 @@ static bool flight_end(const struct ss_handshake *handshake, uint32_t *ret_seq)
     return ss_seq_reached(*ret_seq, handshake->server_hello_end);
 }
 
+/* Written number by number: to copy them as one would wait until all that was stored before is in the cache.
+ */
 bool ss_answer_flight(const struct ss_handshake *handshake, struct ss_flight *ret_flight)
 {
     const struct ss_stream *server = &handshake->stream[SS_SERVER];
     int64_t finished_ns = handshake->mark_ns[SS_MARK_SERVER_FINISHED];
-    struct ss_flight flight = {.seen_ns = handshake->mark_ns[SS_MARK_SERVER_FLIGHT],
-                               .acked_ns = handshake->mark_ns[SS_MARK_FLIGHT_ACK]};
+    uint32_t end;
 
-    if (!flight_end(handshake, &flight.end))
+    if (!flight_end(handshake, &end))
         return false;
-    if (!handshake->has_flight_end || flight.end != handshake->flight_end) {
-        flight.seen_ns = flight.acked_ns = SS_MARK_UNSEEN;
-        ss_stream_seen_at(server, flight.end, &flight.seen_ns);
-        ss_stream_acknowledged_at(server, flight.end, &flight.acked_ns);
+    ret_flight->end = end;
+    ret_flight->seen_ns = handshake->mark_ns[SS_MARK_SERVER_FLIGHT];
+    ret_flight->acked_ns = handshake->mark_ns[SS_MARK_FLIGHT_ACK];
+    if (!handshake->has_flight_end || end != handshake->flight_end) {
+        ret_flight->seen_ns = ret_flight->acked_ns = SS_MARK_UNSEEN;
+        ss_stream_seen_at(server, end, &ret_flight->seen_ns);
+        ss_stream_acknowledged_at(server, end, &ret_flight->acked_ns);
     }
-    if (finished_ns != SS_MARK_UNSEEN && flight.seen_ns > finished_ns)
-        flight.seen_ns = finished_ns;
-    *ret_flight = flight;
+    if (finished_ns != SS_MARK_UNSEEN && ret_flight->seen_ns > finished_ns)
+        ret_flight->seen_ns = finished_ns;
     return true;
 }

@@ -17,8 +17,8 @@ static void place_flight(const struct ss_handshake *handshake, struct ss_timelin
     if (!ss_answer_flight(handshake, &flight))
         return;
     timeline->mark_ns[SS_MARK_SERVER_FLIGHT] = flight.seen_ns;
-    timeline->mark_ns[SS_MARK_FLIGHT_ACK] = flight.acked_ns;
     timeline->answer_begin_ns = ss_answer_begin_ns(handshake, flight.end);
+    timeline->mark_ns[SS_MARK_FLIGHT_ACK] = flight.acked_ns;
     /* Given up as lost by the mirror, long after it had been acknowledged: when it passed is not known. */
     if (handshake->missing_bytes > 0 && flight.acked_ns != SS_MARK_UNSEEN && flight.seen_ns > flight.acked_ns)
         timeline->mark_ns[SS_MARK_SERVER_FLIGHT] = SS_MARK_UNSEEN;
