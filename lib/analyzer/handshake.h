@@ -136,16 +136,9 @@ struct ss_handshake {
     uint32_t trouble;     /* block of its pool, or SS_POOL_NONE */
     uint32_t more;        /* the same */
     uint32_t clock_error_ns;
-    int64_t base_ns;  /* UTC of the first packet; all other times are relative to it */
-    int64_t last_ns;  /* newest packet */
-    int64_t seen_ns;  /* UTC of the same, as far as it is believed: ageing goes by this */
-    int64_t ended_ns; /* when outcome was set */
-    uint8_t outcome;  /* enum ss_outcome, SS_OUTCOME_COUNT while open */
-    uint8_t alert;
-    bool saw[2];      /* packets of each side */
-    bool is_blind[2]; /* what the mirror lost of a side makes its TLS unreadable from there on */
-    bool has_fin[2];
-    /* ---- second cache line */
+    int64_t base_ns;         /* UTC of the first packet; all other times are relative to it */
+    int64_t last_ns;         /* newest packet */
+    int64_t seen_ns;         /* UTC of the same, as far as it is believed: ageing goes by this */
     bool is_used : 1;        /* the block is taken */
     bool reported_open : 1;  /* a finding was given while it was still open */
     bool is_given_up : 1;    /* so that its end will never be seen */
@@ -157,11 +150,18 @@ struct ss_handshake {
     bool is_resumed12 : 1;     /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
     bool has_names : 1;        /* a ClientHello was decoded */
     bool hello_retry : 1, resumed : 1, early_data : 1, ech : 1;
+    uint8_t outcome; /* enum ss_outcome, SS_OUTCOME_COUNT while open */
+    uint8_t alert;
+    bool saw[2]; /* packets of each side */
+    uint8_t encap_count;
+    /* ---- second cache line: upkeep looks at the first one */
+    int64_t ended_ns; /* when outcome was set */
+    bool is_blind[2]; /* what the mirror lost of a side makes its TLS unreadable from there on */
+    bool has_fin[2];
     uint8_t encrypted_records; /* encrypted records of the server since its hello, saturating */
     uint8_t syns_again[2]; /* SYNs and SYN-ACKs of each side that were sent again before anybody answered */
     uint8_t record_count, segment_ack_count, print_next[2];
-    uint8_t answer; /* which of the records it is; with has_answer */
-    uint8_t encap_count;
+    uint8_t answer;                                   /* which of the records it is; with has_answer */
     uint16_t version, cipher, group;                  /* that were negotiated */
     uint32_t hello_end, server_hello_end, flight_end; /* sequence numbers; valid with the bits above */
     uint32_t encrypted_end;                           /* of the server's newest encrypted record */
