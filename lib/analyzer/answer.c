@@ -28,15 +28,7 @@ static uint16_t finished_bytes(const struct ss_handshake *handshake)
 
 /* ---- what the client sent, and acknowledged with it */
 
-static struct ss_segment_ack *acks_of(struct ss_handshake *handshake, unsigned *ret_room)
-{
-    struct ss_more *more = ss_handshake_more(handshake);
-
-    *ret_room = more != NULL ? SS_SEGMENT_ACKS : SS_FEW_ACKS;
-    return more != NULL ? more->segment_acks : handshake->few_acks;
-}
-
-static const struct ss_segment_ack *known_acks(const struct ss_handshake *handshake)
+static const struct ss_segment_ack *acks_of(const struct ss_handshake *handshake)
 {
     const struct ss_more *more = ss_handshake_more(handshake);
 
@@ -45,7 +37,7 @@ static const struct ss_segment_ack *known_acks(const struct ss_handshake *handsh
 
 bool ss_answer_ack_of(const struct ss_handshake *handshake, uint32_t seq, uint32_t *ret_ack)
 {
-    const struct ss_segment_ack *acks = known_acks(handshake);
+    const struct ss_segment_ack *acks = acks_of(handshake);
 
     for (unsigned i = 0; i < handshake->segment_ack_count; i++) {
         if (ss_seq_before(seq, acks[i].seq_end)) {
@@ -58,7 +50,7 @@ bool ss_answer_ack_of(const struct ss_handshake *handshake, uint32_t seq, uint32
 
 int64_t ss_answer_begin_ns(const struct ss_handshake *handshake, uint32_t ack)
 {
-    const struct ss_segment_ack *acks = known_acks(handshake);
+    const struct ss_segment_ack *acks = acks_of(handshake);
 
     for (unsigned i = 0; i < handshake->segment_ack_count; i++) {
         if (ss_seq_reached(acks[i].ack, ack))
@@ -69,8 +61,9 @@ int64_t ss_answer_begin_ns(const struct ss_handshake *handshake, uint32_t ack)
 
 void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, uint32_t ack, int64_t t)
 {
-    unsigned count = handshake->segment_ack_count, room;
-    struct ss_segment_ack *acks = acks_of(handshake, &room);
+    struct ss_more *more = ss_handshake_more(handshake);
+    struct ss_segment_ack *acks = more != NULL ? more->segment_acks : handshake->few_acks;
+    unsigned count = handshake->segment_ack_count, room = more != NULL ? SS_SEGMENT_ACKS : SS_FEW_ACKS;
 
     if (count > 0 && !ss_seq_before(acks[count - 1].seq_end, seq_end))
         return; /* a retransmission: the first copy's acknowledgement counts */

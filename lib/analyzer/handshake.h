@@ -165,7 +165,7 @@ struct ss_handshake {
     uint16_t version, cipher, group;                  /* that were negotiated */
     uint32_t hello_end, server_hello_end, flight_end; /* sequence numbers; valid with the bits above */
     uint32_t encrypted_end;                           /* of the server's newest encrypted record */
-    /* From base_ns on, or SS_MARK_UNSEEN. Three are not what they are called until they are known to be:
+    /* From base_ns on, or SS_MARK_UNSEEN. Some are not what they are called until they are known to be:
      * TALK is the newest of a talk, which only a hello ends; CLIENT_HELLO_2 any second hello, which only
      * hello_retry asks for; SERVER_FLIGHT and FLIGHT_ACK are of flight_end, where that is known. */
     int64_t mark_ns[SS_MARK_COUNT];

@@ -127,11 +127,12 @@ static bool is_only_late(const struct ss_sender_clock *clock, const struct ss_pa
 static void take_retransmission(struct ss_handshake *handshake, enum ss_side side,
                                 const struct ss_packet *packet, int64_t since_ns, int64_t t)
 {
-    struct ss_trouble *trouble;
-
-    if (handshake->talk.state != SS_TALK_GOING)
+    if (handshake->talk.state != SS_TALK_GOING) {
         ss_loss_sent_again(handshake, side, packet, packet->seq + packet->payload_bytes, since_ns, t);
-    else if ((trouble = ss_handshake_new_trouble(handshake)) != NULL)
+        return;
+    }
+    struct ss_trouble *trouble = ss_handshake_new_trouble(handshake);
+    if (trouble != NULL)
         add(lost_beyond_tap(&trouble->lost, side), 1); /* holds no handshake up */
 }
 

@@ -175,7 +175,7 @@ bool ss_handshake_take_bytes(struct ss_handshake *handshake, enum ss_side side, 
 {
     for (;;) {
         struct ss_tls_event event;
-        ss_tls_read(&handshake->tls[side], &handshake->pools->hellos, &bytes, &event);
+        ss_tls_next(&handshake->tls[side], &handshake->pools->hellos, &bytes, &event);
         if (event.kind == SS_TLS_NOT_TLS)
             return ss_handshake_is_tls(handshake);
         if (is_no_hello(handshake, side, &event))

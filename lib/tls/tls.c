@@ -483,7 +483,7 @@ void ss_tls_init(struct ss_tls_direction *direction)
     *direction = (struct ss_tls_direction){.state = AT_HEADER, .block = SS_POOL_NONE};
 }
 
-void ss_tls_read(struct ss_tls_direction *direction, struct ss_pool *pool, struct ss_span *input,
+void ss_tls_next(struct ss_tls_direction *direction, struct ss_pool *pool, struct ss_span *input,
                  struct ss_tls_event *ret_event)
 {
     *ret_event = (struct ss_tls_event){.kind = SS_TLS_MORE};

@@ -111,17 +111,8 @@ bool ss_tls_is_sslv2_hello(struct ss_span bytes);
 
 /* Reads on in *input, which shrinks by what was consumed. Gives one event; call again until SS_TLS_MORE (or
  * NOT_TLS, BROKEN). */
-void ss_tls_read(struct ss_tls_direction *direction, struct ss_pool *pool, struct ss_span *input,
+void ss_tls_next(struct ss_tls_direction *direction, struct ss_pool *pool, struct ss_span *input,
                  struct ss_tls_event *ret_event);
-
-static inline struct ss_tls_event ss_tls_next(struct ss_tls_direction *direction, struct ss_pool *pool,
-                                              struct ss_span *input)
-{
-    struct ss_tls_event event;
-
-    ss_tls_read(direction, pool, input, &event);
-    return event;
-}
 
 /* count bytes of the direction passed that nobody saw; call it when ss_tls_next wanted more. Inside a
  * record's body the framing goes on: a message that lost bytes of its body is reported with message.at ==

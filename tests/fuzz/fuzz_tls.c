@@ -153,7 +153,8 @@ static void feed(struct run *run, const uint8_t *bytes, size_t length, const str
     memcpy(piece, bytes, length);
     struct ss_span input = ss_span_of(piece, length);
     for (;;) {
-        struct ss_tls_event event = ss_tls_next(&run->direction, run->pool, &input);
+        struct ss_tls_event event;
+        ss_tls_next(&run->direction, run->pool, &input, &event);
         HOLD(run->pool->used <= 1);
         if (event.kind == SS_TLS_MORE)
             break;

@@ -103,7 +103,8 @@ static void feed(struct reader *reader, const uint8_t *bytes, size_t length)
 {
     struct ss_span input = ss_span_of(bytes, length);
     for (;;) {
-        struct ss_tls_event event = ss_tls_next(&reader->direction, &reader->pool, &input);
+        struct ss_tls_event event;
+        ss_tls_next(&reader->direction, &reader->pool, &input, &event);
         if (event.kind == SS_TLS_MORE)
             break;
         write_event(reader, &event);
@@ -448,12 +449,14 @@ static void a_block_is_held_from_the_first_piece_until_the_next_call(void **stat
     assert_int_equal(reader.pool.used, 1);
 
     struct ss_span input = ss_span_of(wire + 10, 1);
-    struct ss_tls_event event = ss_tls_next(&reader.direction, &reader.pool, &input);
+    struct ss_tls_event event;
+    ss_tls_next(&reader.direction, &reader.pool, &input, &event);
     assert_int_equal(event.kind, SS_TLS_MESSAGE);
     assert_int_equal(reader.pool.used, 1);
     assert_int_equal(event.message.at[0], 0xaa);
     assert_int_equal(event.message.at[1], 0xbb);
-    assert_int_equal(ss_tls_next(&reader.direction, &reader.pool, &input).kind, SS_TLS_MORE);
+    ss_tls_next(&reader.direction, &reader.pool, &input, &event);
+    assert_int_equal(event.kind, SS_TLS_MORE);
     assert_int_equal(reader.pool.used, 0);
     reader_end(&reader);
 }
@@ -567,8 +570,8 @@ static void offsets_wrap_after_four_gigabytes(void **state)
     uint64_t records = (UINT64_C(1) << 32) / 0x4005 + 2;
     for (uint64_t i = 0; i < records; i++) {
         struct ss_span head = ss_span_of(wire.at, 6), rest = ss_span_of(wire.at + 6, wire.length - 6);
-        ss_tls_next(&reader.direction, &reader.pool, &head);
-        last = ss_tls_next(&reader.direction, &reader.pool, &rest);
+        ss_tls_next(&reader.direction, &reader.pool, &head, &last);
+        ss_tls_next(&reader.direction, &reader.pool, &rest, &last);
     }
     assert_int_equal(last.kind, SS_TLS_PROTECTED);
     assert_int_equal(last.end, (uint32_t)(11 + records * 0x4005));
