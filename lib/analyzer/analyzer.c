@@ -38,6 +38,12 @@ static uint32_t troubles_max(const struct ss_analyzer_config *config)
     return handshakes_max(config) / 4;
 }
 
+/* A handshake of more packets than most have is as rare. */
+static uint32_t mores_max(const struct ss_analyzer_config *config)
+{
+    return handshakes_max(config) / 4;
+}
+
 static size_t aligned(size_t bytes)
 {
     return (bytes + 63) & ~(size_t)63;
@@ -56,6 +62,7 @@ size_t ss_analyzer_bytes(const struct ss_analyzer_config *config)
            handshakes_max(config) * handshake_block_bytes() +
            aligned(handshakes_max(config) * sizeof(struct ss_told)) +
            aligned(troubles_max(config) * sizeof(struct ss_trouble)) +
+           aligned(mores_max(config) * sizeof(struct ss_more)) +
            (size_t)hellos_max(config) * SS_TLS_BLOCK_BYTES +
            (size_t)segments_max(config) * SS_STREAM_BLOCK_BYTES + aligned(ss_fragments_bytes()) +
            aligned(config->handshakes_bytes) + aligned(config->recent_bytes);
@@ -83,6 +90,8 @@ struct ss_analyzer *ss_analyzer_create(const struct ss_analyzer_config *config, 
     analyzer->told = carve(&rest, handshakes * sizeof(struct ss_told));
     ss_pool_init(&analyzer->pools.troubles, carve(&rest, troubles_max(config) * sizeof(struct ss_trouble)),
                  sizeof(struct ss_trouble), troubles_max(config));
+    ss_pool_init(&analyzer->pools.mores, carve(&rest, mores_max(config) * sizeof(struct ss_more)),
+                 sizeof(struct ss_more), mores_max(config));
     ss_pool_init(&analyzer->pools.hellos, carve(&rest, (size_t)hellos_max(config) * SS_TLS_BLOCK_BYTES),
                  SS_TLS_BLOCK_BYTES, hellos_max(config));
     ss_pool_init(&analyzer->pools.segments,
@@ -225,7 +234,8 @@ static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *fram
     return kept;
 }
 
-/* The block of the handshake that the packet is of, as far as its flow is known (bench: handshakes). */
+/* The block of the handshake that the packet is of, as far as its flow is known, and the rest of its frame,
+ * which is both read and kept (bench: handshakes). */
 static inline __attribute__((always_inline)) void prefetch_handshake(const struct ss_analyzer *analyzer,
                                                                      unsigned i)
 {
@@ -236,8 +246,12 @@ static inline __attribute__((always_inline)) void prefetch_handshake(const struc
         return;
     __builtin_prefetch((const char *)flow + CACHE_LINE, 1);
     const struct ss_handshake *handshake = ss_pool_at(&analyzer->handshakes, flow->handshake);
+#pragma GCC unroll 16
     for (unsigned at = 0; at < sizeof(*handshake); at += CACHE_LINE)
         __builtin_prefetch((const char *)handshake + at, 1);
+    const struct ss_frame *frame = analyzer->burst.frame[i];
+    for (uint32_t at = 2 * CACHE_LINE; at < frame->captured; at += CACHE_LINE)
+        __builtin_prefetch(frame->data + at);
 }
 
 /* Returns how many of the frames it took: all, or those before the first fragment. */

@@ -26,11 +26,22 @@ static uint16_t finished_bytes(const struct ss_handshake *handshake)
     return handshake->cipher == AES_256_GCM_SHA384 ? 4 + 48 + 17 : 4 + 32 + 17;
 }
 
+/* ---- what the client sent, and acknowledged with it */
+
+static const struct ss_segment_ack *acks_of(const struct ss_handshake *handshake)
+{
+    const struct ss_more *more = ss_handshake_more(handshake);
+
+    return more != NULL ? more->segment_acks : handshake->few_acks;
+}
+
 bool ss_answer_ack_of(const struct ss_handshake *handshake, uint32_t seq, uint32_t *ret_ack)
 {
+    const struct ss_segment_ack *acks = acks_of(handshake);
+
     for (unsigned i = 0; i < handshake->segment_ack_count; i++) {
-        if (ss_seq_before(seq, handshake->segment_acks[i].seq_end)) {
-            *ret_ack = handshake->segment_acks[i].ack;
+        if (ss_seq_before(seq, acks[i].seq_end)) {
+            *ret_ack = acks[i].ack;
             return true;
         }
     }
@@ -39,22 +50,25 @@ bool ss_answer_ack_of(const struct ss_handshake *handshake, uint32_t seq, uint32
 
 int64_t ss_answer_begin_ns(const struct ss_handshake *handshake, uint32_t ack)
 {
+    const struct ss_segment_ack *acks = acks_of(handshake);
+
     for (unsigned i = 0; i < handshake->segment_ack_count; i++) {
-        if (ss_seq_reached(handshake->segment_acks[i].ack, ack))
-            return handshake->segment_acks[i].time_ns;
+        if (ss_seq_reached(acks[i].ack, ack))
+            return acks[i].time_ns;
     }
     return SS_MARK_UNSEEN;
 }
 
 void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, uint32_t ack, int64_t t)
 {
-    unsigned count = handshake->segment_ack_count;
-    struct ss_segment_ack *acks = handshake->segment_acks;
+    struct ss_more *more = ss_handshake_more(handshake);
+    struct ss_segment_ack *acks = more != NULL ? more->segment_acks : handshake->few_acks;
+    unsigned count = handshake->segment_ack_count, room = more != NULL ? SS_SEGMENT_ACKS : SS_FEW_ACKS;
 
     if (count > 0 && !ss_seq_before(acks[count - 1].seq_end, seq_end))
         return; /* a retransmission: the first copy's acknowledgement counts */
-    if (count == SS_SEGMENT_ACKS) {
-        memmove(acks, acks + 1, (SS_SEGMENT_ACKS - 1) * sizeof(*acks));
+    if (count == room) {
+        memmove(acks, acks + 1, (room - 1) * sizeof(*acks));
         count--;
     }
     acks[count] = (struct ss_segment_ack){.time_ns = t, .seq_end = seq_end, .ack = ack};
@@ -64,13 +78,17 @@ void ss_answer_note_segment(struct ss_handshake *handshake, uint32_t seq_end, ui
 void ss_answer_note(struct ss_handshake *handshake, bool is_ccs, uint16_t record_bytes, uint32_t begin_seq,
                     int64_t end_ns)
 {
-    struct ss_answer_record *records = handshake->records;
     unsigned count = handshake->record_count;
 
     if (handshake->has_answer)
         return;
-    if (count == SS_ANSWER_RECORDS) { /* early data: the answer comes after it */
-        memmove(records, records + 1, (SS_ANSWER_RECORDS - 1) * sizeof(*records));
+    if (count == SS_FEW_RECORDS)
+        ss_handshake_extend(handshake);
+    struct ss_more *more = ss_handshake_more(handshake);
+    struct ss_answer_record *records = more != NULL ? more->records : handshake->few_records;
+    unsigned room = more != NULL ? SS_ANSWER_RECORDS : SS_FEW_RECORDS;
+    if (count == room) { /* early data: the answer comes after it */
+        memmove(records, records + 1, (room - 1) * sizeof(*records));
         count--;
     }
     records[count] = (struct ss_answer_record){
@@ -85,15 +103,15 @@ void ss_answer_end_flight(struct ss_handshake *handshake, uint32_t end_seq)
         return;
     handshake->flight_end = end_seq;
     handshake->has_flight_end = true;
-    ss_stream_seen_at(&handshake->stream[SS_SERVER], end_seq, &handshake->flight_ns);
+    ss_stream_seen_at(&handshake->stream[SS_SERVER], end_seq, &handshake->mark_ns[SS_MARK_SERVER_FLIGHT]);
     ss_answer_follow_flight(handshake);
 }
 
 void ss_answer_follow_flight(struct ss_handshake *handshake)
 {
-    if (handshake->has_flight_end && handshake->flight_ack_ns == SS_MARK_UNSEEN)
+    if (handshake->has_flight_end && !ss_handshake_is_marked(handshake, SS_MARK_FLIGHT_ACK))
         ss_stream_acknowledged_at(&handshake->stream[SS_SERVER], handshake->flight_end,
-                                  &handshake->flight_ack_ns);
+                                  &handshake->mark_ns[SS_MARK_FLIGHT_ACK]);
 }
 
 void ss_answer_note_server_record(struct ss_handshake *handshake, uint16_t record_bytes, uint32_t end_seq)
@@ -124,9 +142,11 @@ bool ss_answer_find(struct ss_handshake *handshake)
 {
     if (handshake->has_answer || !(handshake->has_server_hello || handshake->has_key_exchange))
         return handshake->has_answer;
+    const struct ss_more *more = ss_handshake_more(handshake);
+    const struct ss_answer_record *records = more != NULL ? more->records : handshake->few_records;
     for (unsigned i = 0; i < handshake->record_count; i++) {
-        if (is_answer(handshake, &handshake->records[i])) {
-            handshake->answer = handshake->records[i];
+        if (is_answer(handshake, &records[i])) {
+            handshake->answer = (uint8_t)i;
             handshake->has_answer = true;
             break;
         }
@@ -136,7 +156,8 @@ bool ss_answer_find(struct ss_handshake *handshake)
 
 bool ss_answer_is_rejection(const struct ss_handshake *handshake)
 {
-    return handshake->has_answer && is_tls13(handshake) && handshake->answer.bytes == ENCRYPTED_ALERT_BYTES;
+    return handshake->has_answer && is_tls13(handshake) &&
+           ss_answer_of(handshake)->bytes == ENCRYPTED_ALERT_BYTES;
 }
 
 /* Nobody answered: was the flight whole? A ServerHelloDone, or a record of a Finished's size, says so.
@@ -154,35 +175,39 @@ static bool unanswered_flight_end(const struct ss_handshake *handshake, uint32_t
 static bool flight_end(const struct ss_handshake *handshake, uint32_t *ret_seq)
 {
     bool is_beyond_answer = handshake->has_answer && is_tls13(handshake) &&
-                            !ss_seq_reached(handshake->answer.ack, handshake->flight_end);
+                            !ss_seq_reached(ss_answer_of(handshake)->ack, handshake->flight_end);
 
     if (!handshake->has_server_hello)
         return false;
     if (handshake->has_flight_end && !is_beyond_answer)
         *ret_seq = handshake->flight_end;
     else if (handshake->has_answer)
-        *ret_seq = handshake->answer.ack;
+        *ret_seq = ss_answer_of(handshake)->ack;
     else if (!unanswered_flight_end(handshake, ret_seq))
         return false;
     /* An answer to nothing, or messages out of their order, say nothing of the flight. */
     return ss_seq_reached(*ret_seq, handshake->server_hello_end);
 }
 
+/* Written number by number: to copy them as one would wait until all that was stored before is in the cache.
+ */
 bool ss_answer_flight(const struct ss_handshake *handshake, struct ss_flight *ret_flight)
 {
     const struct ss_stream *server = &handshake->stream[SS_SERVER];
     int64_t finished_ns = handshake->mark_ns[SS_MARK_SERVER_FINISHED];
-    struct ss_flight flight = {.seen_ns = handshake->flight_ns, .acked_ns = handshake->flight_ack_ns};
+    uint32_t end;
 
-    if (!flight_end(handshake, &flight.end))
+    if (!flight_end(handshake, &end))
         return false;
-    if (!handshake->has_flight_end || flight.end != handshake->flight_end) {
-        flight.seen_ns = flight.acked_ns = SS_MARK_UNSEEN;
-        ss_stream_seen_at(server, flight.end, &flight.seen_ns);
-        ss_stream_acknowledged_at(server, flight.end, &flight.acked_ns);
+    ret_flight->end = end;
+    ret_flight->seen_ns = handshake->mark_ns[SS_MARK_SERVER_FLIGHT];
+    ret_flight->acked_ns = handshake->mark_ns[SS_MARK_FLIGHT_ACK];
+    if (!handshake->has_flight_end || end != handshake->flight_end) {
+        ret_flight->seen_ns = ret_flight->acked_ns = SS_MARK_UNSEEN;
+        ss_stream_seen_at(server, end, &ret_flight->seen_ns);
+        ss_stream_acknowledged_at(server, end, &ret_flight->acked_ns);
     }
-    if (finished_ns != SS_MARK_UNSEEN && flight.seen_ns > finished_ns)
-        flight.seen_ns = finished_ns;
-    *ret_flight = flight;
+    if (finished_ns != SS_MARK_UNSEEN && ret_flight->seen_ns > finished_ns)
+        ret_flight->seen_ns = finished_ns;
     return true;
 }

@@ -26,6 +26,14 @@ void ss_answer_note_server_record(struct ss_handshake *handshake, uint16_t recor
  * that it was one of TLS 1.2; true where it is (or was) found. */
 bool ss_answer_find(struct ss_handshake *handshake);
 
+/* With has_answer. */
+static inline const struct ss_answer_record *ss_answer_of(const struct ss_handshake *handshake)
+{
+    const struct ss_more *more = ss_handshake_more(handshake);
+
+    return &(more != NULL ? more->records : handshake->few_records)[handshake->answer];
+}
+
 /* The answer of a client that rejects the server: an encrypted alert in place of its Finished. */
 bool ss_answer_is_rejection(const struct ss_handshake *handshake);
 

@@ -205,6 +205,8 @@ static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned
         handshake->conflicts++;
         analyzer->counters.conflicts++;
     }
+    if (handshake->has_answer) /* it may end with this packet: what the hello said makes the finding */
+        ss_handshake_prefetch_told(handshake);
     uint32_t missing_bytes = handshake->missing_bytes;
     bool is_over = ss_handshake_is_over(handshake, time_ns); /* and only upkeep has not seen it yet */
     handshake->seen_ns = burst->age_ns[i];

@@ -32,10 +32,11 @@ struct ss_finding_tls {
     bool hello_seen; /* the ClientHello was decoded */
     bool server_hello_seen;
     bool hello_retry, resumed, early_data;
-    bool ech; /* encrypted_client_hello was offered, or something that looks like it */
-    char sni[SS_SNI_MAX];
-    char alpn[SS_ALPN_MAX];        /* offered, each ended by a zero, then an empty one */
+    bool ech;                      /* encrypted_client_hello was offered, or something that looks like it */
     bool has_ja4, is_ja4_left_out; /* left out: the ClientHello has more numbers than ja4 has room for */
+    /* What is not in use of these is undefined. */
+    char sni[SS_SNI_MAX];
+    char alpn[SS_ALPN_MAX]; /* offered, each ended by a zero, then an empty one */
     struct ss_ja4 ja4;
 };
 

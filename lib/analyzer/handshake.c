@@ -19,7 +19,7 @@
 #define GIVING_TRIES 8 /* blocks that are looked at for one to be given away */
 
 /* Memory for each of the handshakes that may be under way, and cache lines for each of their packets. */
-static_assert(sizeof(struct ss_handshake) <= 2048, "a handshake's block has grown (bench: handshakes)");
+static_assert(sizeof(struct ss_handshake) <= 1024, "a handshake's block has grown (bench: handshakes)");
 
 void ss_handshake_init(struct ss_handshake *handshake, struct ss_handshake_pools *pools, struct ss_told *told,
                        uint32_t flow, const struct ss_packet *first, int64_t time_ns)
@@ -28,18 +28,18 @@ void ss_handshake_init(struct ss_handshake *handshake, struct ss_handshake_pools
     handshake->pools = pools;
     handshake->told = told;
     handshake->flow = flow;
-    handshake->trouble = SS_POOL_NONE;
+    handshake->trouble = handshake->more = SS_POOL_NONE;
     handshake->is_used = true;
     handshake->outcome = SS_OUTCOME_COUNT;
     handshake->base_ns = time_ns;
     handshake->syn_ns = handshake->syn_ack_ns = handshake->early_ack_ns = SS_MARK_UNSEEN;
-    handshake->hello_again_ns = handshake->talk.last_ns = SS_MARK_UNSEEN;
-    handshake->closed_ns = handshake->flight_ns = handshake->flight_ack_ns = SS_MARK_UNSEEN;
+    handshake->closed_ns = SS_MARK_UNSEEN;
     handshake->encap_count = first->encap_count;
-    memcpy(handshake->encap, first->encap, sizeof(handshake->encap));
+    if (first->encap_count > 0)
+        memcpy(told->encap, first->encap, sizeof(told->encap));
     for (unsigned side = 0; side < 2; side++) {
-        handshake->window_closed_ns[side] = SS_MARK_UNSEEN;
         ss_tls_init(&handshake->tls[side]);
+        ss_stream_init(&handshake->stream[side]);
     }
     for (unsigned i = 0; i < SS_MARK_COUNT; i++)
         handshake->mark_ns[i] = SS_MARK_UNSEEN;
@@ -55,7 +55,9 @@ void ss_handshake_release(struct ss_handshake *handshake)
     }
     if (handshake->trouble != SS_POOL_NONE)
         ss_pool_give(&pools->troubles, handshake->trouble);
-    handshake->trouble = SS_POOL_NONE;
+    if (handshake->more != SS_POOL_NONE)
+        ss_pool_give(&pools->mores, handshake->more);
+    handshake->trouble = handshake->more = SS_POOL_NONE;
     handshake->is_used = false;
 }
 
@@ -89,8 +91,26 @@ struct ss_trouble *ss_handshake_new_trouble(struct ss_handshake *handshake)
         return NULL;
     }
     struct ss_trouble *trouble = ss_pool_at(&pools->troubles, handshake->trouble);
-    *trouble = (struct ss_trouble){.owner = handshake};
+    *trouble = (struct ss_trouble){.owner = handshake, .window_closed_ns = {SS_MARK_UNSEEN, SS_MARK_UNSEEN}};
     return trouble;
+}
+
+void ss_handshake_extend(struct ss_handshake *handshake)
+{
+    if (handshake->more != SS_POOL_NONE)
+        return;
+    handshake->more = ss_pool_take(&handshake->pools->mores);
+    struct ss_more *more = ss_handshake_more(handshake);
+    if (more == NULL) {
+        handshake->lacks_evidence = true;
+        return;
+    }
+    for (unsigned side = 0; side < 2; side++) {
+        ss_stream_extend(&handshake->stream[side], &more->stream[side]);
+        ss_sender_clock_extend(&handshake->sender[side].clock, more->samples[side]);
+    }
+    memcpy(more->segment_acks, handshake->few_acks, sizeof(handshake->few_acks));
+    memcpy(more->records, handshake->few_records, sizeof(handshake->few_records));
 }
 
 void ss_handshake_add_wait(struct ss_handshake *handshake, enum ss_evidence evidence, int64_t from_ns,
@@ -129,16 +149,30 @@ static bool is_duplicate(struct ss_handshake *handshake, enum ss_side side, cons
                          int64_t t)
 {
     struct ss_print *prints = handshake->prints[side];
-    uint32_t print = print_of(packet);
+    uint32_t print = print_of(packet), time_us = (uint32_t)(t / 1000);
 
     for (unsigned i = 0; i < SS_RECENT_PRINTS; i++) {
-        if (prints[i].print == print && t - prints[i].time_ns <= SS_DUPLICATE_MAX_NS)
+        if (prints[i].print == print && (int32_t)(time_us - prints[i].time_us) <= SS_DUPLICATE_MAX_NS / 1000)
             return true;
     }
     unsigned next = handshake->print_next[side];
-    prints[next] = (struct ss_print){.time_ns = t, .print = print};
+    prints[next] = (struct ss_print){.time_us = time_us, .print = print};
     handshake->print_next[side] = (uint8_t)((next + 1) % SS_RECENT_PRINTS);
     return false;
+}
+
+/* ---- room for what the packet brings: more than the few that most handshakes have */
+
+static void make_room(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side)
+{
+    bool is_full = ss_stream_is_full_for(&handshake->stream[!side], packet->ack) ||
+                   ss_sender_clock_is_full(&handshake->sender[side].clock);
+
+    if (packet->payload_bytes > 0)
+        is_full |= ss_stream_is_full(&handshake->stream[side]) ||
+                   (side == SS_CLIENT && handshake->segment_ack_count == SS_FEW_ACKS);
+    if (is_full)
+        ss_handshake_extend(handshake);
 }
 
 /* ---- TCP's own handshake */
@@ -232,7 +266,8 @@ static bool take_chunks(struct ss_handshake *handshake, enum ss_side side, const
     struct ss_chunk chunk;
     bool is_tls = true;
 
-    while (ss_stream_next(stream, &handshake->pools->segments, segment, &chunk)) {
+    while (!ss_stream_is_given(stream) &&
+           ss_stream_next(stream, &handshake->pools->segments, segment, &chunk)) {
         enum ss_talk_verdict said = ss_handshake_talk(handshake, side, &chunk, t);
         if (said == SS_TALK_NONE)
             is_tls = ss_handshake_is_tls(handshake);
@@ -248,20 +283,32 @@ static bool take_chunks(struct ss_handshake *handshake, enum ss_side side, const
     return is_tls;
 }
 
-/* Bytes that the peer acknowledged long ago and the tap never saw: the mirror lost them. A single one may be
- * the FIN's number, or a keep-alive's. Of a mirror that never shows a side nothing was lost. */
+/* The peer acknowledged bytes that the tap has not seen. A single one may be the FIN's number, or a
+ * keep-alive's. Of a mirror that never shows a side nothing was lost. */
+static bool lacks_bytes(const struct ss_handshake *handshake, enum ss_side side)
+{
+    const struct ss_stream *stream = &handshake->stream[side];
+
+    return ss_seq_reached(ss_stream_acknowledged(stream), stream->edge + 2) && handshake->saw[side];
+}
+
+/* They did so long ago: the mirror lost them. */
 static void skip_lost_by_mirror(struct ss_handshake *handshake, enum ss_side side, int64_t t)
 {
     struct ss_stream *stream = &handshake->stream[side];
+    struct ss_pool *segments = &handshake->pools->segments;
     int64_t acknowledged_ns;
 
-    if (!handshake->saw[side] || !ss_stream_acknowledged_at(stream, stream->edge + 2, &acknowledged_ns) ||
+    if (!ss_stream_acknowledged_at(stream, stream->edge + 2, &acknowledged_ns) ||
         t - acknowledged_ns < HOLE_PATIENCE_NS)
         return;
     uint32_t hole = stream->edge;
-    bool was_noticed = stream->held_count > 0 && stream->hole_since_ns < acknowledged_ns;
-    int64_t since_ns = was_noticed ? stream->hole_since_ns : acknowledged_ns;
-    uint32_t missing = ss_stream_skip_hole(stream, t);
+    if (ss_stream_is_full(stream))
+        ss_handshake_extend(handshake);
+    int64_t noticed_ns = ss_stream_hole_since(stream, segments);
+    bool was_noticed = stream->held_count > 0 && noticed_ns < acknowledged_ns;
+    int64_t since_ns = was_noticed ? noticed_ns : acknowledged_ns;
+    uint32_t missing = ss_stream_skip_hole(stream, segments, t);
     handshake->missing_bytes += missing;
     handshake->has_gaps |= missing > 0;
     handshake->blind_ns = acknowledged_ns;
@@ -322,10 +369,10 @@ static void look_for_end(struct ss_handshake *handshake)
     if (!is_answered)
         return;
     if (ss_answer_is_rejection(handshake)) {
-        ss_handshake_end(handshake, SS_OUTCOME_CLIENT_REJECTED, handshake->answer.end_ns);
+        ss_handshake_end(handshake, SS_OUTCOME_CLIENT_REJECTED, ss_answer_of(handshake)->end_ns);
         return;
     }
-    ss_handshake_mark(handshake, SS_MARK_CLIENT_FINISHED, handshake->answer.end_ns);
+    ss_handshake_mark(handshake, SS_MARK_CLIENT_FINISHED, ss_answer_of(handshake)->end_ns);
     if (ss_handshake_is_tls12(handshake) && !handshake->is_resumed12 &&
         !ss_handshake_is_marked(handshake, SS_MARK_SERVER_FINISHED))
         return;
@@ -333,15 +380,6 @@ static void look_for_end(struct ss_handshake *handshake)
         handshake->outcome = SS_OUTCOME_COMPLETE;
         handshake->ended_ns = handshake->last_ns;
     }
-}
-
-bool ss_handshake_is_stray_reset(const struct ss_handshake *handshake, const struct ss_packet *packet,
-                                 enum ss_side side)
-{
-    const struct ss_stream *stream = &handshake->stream[side];
-
-    return packet->flags & SS_TCP_RST && stream->started &&
-           packet->seq - stream->edge + SS_STREAM_WINDOW > 2 * SS_STREAM_WINDOW;
 }
 
 /* It has closed, and the tap has seen all that it said before. */
@@ -383,27 +421,23 @@ static bool has_waited(const struct ss_handshake *handshake, int64_t t)
 /* Whether the server has the client's answer: on its way there it may have been lost beyond the tap. */
 static bool is_answer_received(const struct ss_handshake *handshake)
 {
-    uint32_t answer_end = handshake->answer.begin_seq + 5u + handshake->answer.bytes;
+    const struct ss_answer_record *answer = ss_answer_of(handshake);
+    uint32_t answer_end = answer->begin_seq + 5u + answer->bytes;
     int64_t at_ns;
 
     return !handshake->saw[SS_SERVER] || handshake->is_blind[SS_SERVER] ||
            ss_stream_acknowledged_at(&handshake->stream[SS_CLIENT], answer_end, &at_ns);
 }
 
-static bool is_settled(const struct ss_handshake *handshake, int64_t t)
+bool ss_handshake_has_settled(const struct ss_handshake *handshake, int64_t now_ns)
 {
-    if (handshake->outcome == SS_OUTCOME_COUNT)
-        return false;
+    int64_t t = now_ns - handshake->base_ns;
+
     if (handshake->outcome != SS_OUTCOME_COMPLETE)
         return has_waited(handshake, t);
     if (!is_answer_received(handshake))
         return t - handshake->ended_ns >= CLOSE_NS;
     return t - handshake->ended_ns >= SETTLE_NS || has_all_of_flight(handshake);
-}
-
-bool ss_handshake_is_over(const struct ss_handshake *handshake, int64_t now_ns)
-{
-    return is_settled(handshake, now_ns - handshake->base_ns);
 }
 
 /* Data of which the tap has had every byte. */
@@ -420,7 +454,7 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, const s
 {
     int64_t t = time_ns - handshake->base_ns;
 
-    if (is_settled(handshake, t))
+    if (ss_handshake_is_over(handshake, time_ns))
         return SS_HANDSHAKE_ENDED; /* this packet comes after it */
     handshake->saw[side] = true;
     if (is_duplicate(handshake, side, packet, t)) {
@@ -433,6 +467,8 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, const s
         handshake->clock_error_ns = clock_error_ns;
     if (ss_handshake_is_stray_reset(handshake, packet, side))
         return SS_HANDSHAKE_GOES_ON;
+    if (handshake->more == SS_POOL_NONE)
+        make_room(handshake, packet, side);
     ss_loss_take_packet(handshake, side, packet, is_again(handshake, packet, side), t);
     ss_loss_take_windows(handshake, side, packet, t);
     if (packet->payload_bytes == 0 && handshake->stream[side].started &&
@@ -445,9 +481,11 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, const s
     if (packet->payload_bytes > 0 && !(packet->flags & SS_TCP_RST) &&
         !take_payload(handshake, packet, side, t))
         return SS_HANDSHAKE_NOT_TLS;
-    skip_lost_by_mirror(handshake, SS_CLIENT, t);
-    skip_lost_by_mirror(handshake, SS_SERVER, t);
+    for (enum ss_side of = SS_CLIENT; of <= SS_SERVER; of++) {
+        if (lacks_bytes(handshake, of))
+            skip_lost_by_mirror(handshake, of, t);
+    }
     look_for_end(handshake);
     take_close(handshake, packet, side, t);
-    return is_settled(handshake, t) ? SS_HANDSHAKE_ENDED : SS_HANDSHAKE_GOES_ON;
+    return ss_handshake_is_over(handshake, time_ns) ? SS_HANDSHAKE_ENDED : SS_HANDSHAKE_GOES_ON;
 }

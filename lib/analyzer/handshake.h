@@ -6,8 +6,8 @@
  * Fed with the connection's packets in the order of the mirror, it says when the handshake has ended, and
  * can be concluded at any time into a finding. Where time is needed it is the packets'. It lives in a block
  * of the analyzer's pool, beside which there is a place for what the client told about itself, and borrows
- * blocks from three more pools: for bytes out of order, for hellos in pieces, and for what only a handshake
- * that somebody held up needs.
+ * blocks from four more pools: for bytes out of order, for hellos in pieces, for what only a handshake
+ * that somebody held up needs, and for one of more packets than most have.
  *
  * There may be a hundred thousand, and a new packet is of any of them: a block is as small as it can be, and
  * most of it is touched by every packet (bench: handshakes).
@@ -23,8 +23,10 @@
 
 enum ss_side { SS_CLIENT, SS_SERVER };
 
-#define SS_ANSWER_RECORDS   6       /* records of the client after its hello that are remembered */
-#define SS_SEGMENT_ACKS     6       /* segments of the client whose acknowledgement is remembered */
+#define SS_FEW_RECORDS      2 /* records of the client after its hello that are remembered, */
+#define SS_FEW_ACKS         4 /* and segments of the client whose acknowledgement is; */
+#define SS_ANSWER_RECORDS   6 /* the same with more room */
+#define SS_SEGMENT_ACKS     6
 #define SS_SENDER_GAPS      3       /* silences of a side with missing numbers that are remembered */
 #define SS_SENT_AGAIN       3       /* segments of a side sent again, whose acknowledgement is awaited */
 #define SS_RECENT_PRINTS    4       /* packets of a side among which duplicates are looked for */
@@ -63,24 +65,23 @@ struct ss_flight_window {
     int64_t sent_ns;     /* newest data of the server */
     int64_t released_ns; /* newest acknowledgement that made room */
     uint32_t in_flight;  /* bytes before that acknowledgement */
-};
+} __attribute__((packed, aligned(4)));
 
 struct ss_print {
-    int64_t time_ns;
-    uint32_t print; /* of everything in the packet that a copy shares */
-} __attribute__((packed, aligned(4)));
+    uint32_t time_us; /* low bits */
+    uint32_t print;   /* of everything in the packet that a copy shares */
+};
 
 /* What comes before TLS, in both directions. */
 struct ss_talk {
-    uint8_t state;         /* enum ss_talk_state */
-    uint8_t chunks;        /* of talk until now */
-    uint8_t proxied_bytes; /* collected of what may be a PROXY protocol header */
-    bool is_known;         /* by its opener: it may take long */
-    bool is_proxied_over;  /* it is known whether there is one */
-    bool has_proxied;      /* it names addresses */
-    uint32_t skipped[2];   /* bytes of each direction that come before TLS */
-    uint32_t header_bytes; /* of the PROXY protocol header; 0: there is none */
-    int64_t last_ns;       /* newest bytes of a talk; SS_MARK_UNSEEN: there was none */
+    uint8_t state;            /* enum ss_talk_state */
+    uint8_t chunks;           /* of talk until now */
+    uint8_t proxied_bytes;    /* collected of what may be a PROXY protocol header */
+    bool is_known : 1;        /* by its opener: it may take long */
+    bool is_proxied_over : 1; /* it is known whether there is one */
+    bool has_proxied : 1;     /* it names addresses */
+    uint32_t skipped[2];      /* bytes of each direction that come before TLS */
+    uint32_t header_bytes;    /* of the PROXY protocol header; 0: there is none */
 };
 
 enum ss_talk_state {
@@ -91,6 +92,7 @@ enum ss_talk_state {
 
 /* What was told in the open, wanted when a finding is made of it. */
 struct ss_told {
+    struct ss_encap encap[SS_ENCAP_MAX];               /* around the first packet; with encap_count */
     struct ss_endpoint proxied_client, proxied_server; /* with talk.has_proxied */
     uint8_t proxied[SS_PROXIED_MAX];                   /* talk.proxied_bytes of them */
     bool has_ja4, is_ja4_left_out;                     /* from here on with has_names */
@@ -105,7 +107,17 @@ struct ss_trouble {
     struct ss_waits waits;
     struct ss_sent_again sent_again[2][SS_SENT_AGAIN];
     struct ss_sender_gap gaps[2][SS_SENDER_GAPS];
+    int64_t window_closed_ns[2]; /* since when a side's receive window is closed, or SS_MARK_UNSEEN */
+    struct ss_lost lost;
     uint8_t sent_again_count[2], gap_count[2];
+};
+
+/* More room for what is remembered of packets. */
+struct ss_more {
+    struct ss_stream_more stream[2];
+    struct ss_sender_sample samples[2][SS_SENDER_CLOCK_SAMPLES];
+    struct ss_segment_ack segment_acks[SS_SEGMENT_ACKS];
+    struct ss_answer_record records[SS_ANSWER_RECORDS];
 };
 
 /* What handshakes borrow. */
@@ -113,6 +125,7 @@ struct ss_handshake_pools {
     struct ss_pool segments; /* of SS_STREAM_BLOCK_BYTES */
     struct ss_pool hellos;   /* of SS_TLS_BLOCK_BYTES */
     struct ss_pool troubles; /* of struct ss_trouble */
+    struct ss_pool mores;    /* of struct ss_more */
     uint32_t trouble_hand;   /* the next of them that is looked at when none is free */
 };
 
@@ -121,63 +134,60 @@ struct ss_handshake {
     struct ss_told *told; /* its own, for as long as it lives */
     uint32_t flow;        /* the flow it belongs to */
     uint32_t trouble;     /* block of its pool, or SS_POOL_NONE */
-    int64_t base_ns;      /* UTC of the first packet; all other times are relative to it */
-    int64_t last_ns;      /* newest packet */
-    int64_t seen_ns;      /* UTC of the same, as far as it is believed: ageing goes by this */
-    int64_t ended_ns;     /* when outcome was set */
-    bool is_used;         /* the block is taken */
-    bool reported_open;   /* a finding was given while it was still open */
-    uint8_t outcome;      /* enum ss_outcome, SS_OUTCOME_COUNT while open */
+    uint32_t more;        /* the same */
+    uint32_t clock_error_ns;
+    int64_t base_ns;         /* UTC of the first packet; all other times are relative to it */
+    int64_t last_ns;         /* newest packet */
+    int64_t seen_ns;         /* UTC of the same, as far as it is believed: ageing goes by this */
+    bool is_used : 1;        /* the block is taken */
+    bool reported_open : 1;  /* a finding was given while it was still open */
+    bool is_given_up : 1;    /* so that its end will never be seen */
+    bool lacks_evidence : 1; /* there was no room for some, or it was given away */
+    bool has_gaps : 1;       /* bytes of either side are missing, by the mirror or by the snap length */
+    bool has_hello : 1, has_server_hello : 1, has_flight_end : 1, has_answer : 1;
+    bool has_certificate : 1;  /* of the server, in the clear: TLS 1.2, and no resumption */
+    bool has_key_exchange : 1; /* of the client: TLS 1.2, whether or not its ServerHello was seen */
+    bool is_resumed12 : 1;     /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
+    bool has_names : 1;        /* a ClientHello was decoded */
+    bool hello_retry : 1, resumed : 1, early_data : 1, ech : 1;
+    uint8_t outcome; /* enum ss_outcome, SS_OUTCOME_COUNT while open */
     uint8_t alert;
-    bool saw[2];      /* packets of each side */
+    bool saw[2]; /* packets of each side */
+    uint8_t encap_count;
+    /* ---- second cache line: upkeep looks at the first one */
+    int64_t ended_ns; /* when outcome was set */
     bool is_blind[2]; /* what the mirror lost of a side makes its TLS unreadable from there on */
-    /* ---- second cache line */
     bool has_fin[2];
-    bool has_hello, has_server_hello, has_flight_end;
-    bool has_gaps;         /* bytes of either side are missing, by the mirror or by the snap length */
-    bool has_certificate;  /* of the server, in the clear: TLS 1.2, and no resumption */
-    bool has_key_exchange; /* of the client: TLS 1.2, whether or not its ServerHello was seen */
-    bool is_resumed12;     /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
-    bool is_given_up;      /* so that its end will never be seen */
-    bool has_answer;
-    bool has_names;            /* a ClientHello was decoded */
-    bool lacks_evidence;       /* there was no room for some, or it was given away */
     uint8_t encrypted_records; /* encrypted records of the server since its hello, saturating */
     uint8_t syns_again[2]; /* SYNs and SYN-ACKs of each side that were sent again before anybody answered */
     uint8_t record_count, segment_ack_count, print_next[2];
-    uint8_t encap_count;
-    uint16_t version, cipher, group; /* that were negotiated */
-    bool hello_retry, resumed, early_data, ech;
+    uint8_t answer;                                   /* which of the records it is; with has_answer */
+    uint16_t version, cipher, group;                  /* that were negotiated */
     uint32_t hello_end, server_hello_end, flight_end; /* sequence numbers; valid with the bits above */
     uint32_t encrypted_end;                           /* of the server's newest encrypted record */
-    int64_t flight_ns, flight_ack_ns;                 /* when flight_end had passed, and was acknowledged */
-    /* ---- */
-    int64_t mark_ns[SS_MARK_COUNT]; /* from base_ns on, or SS_MARK_UNSEEN */
-    int64_t rtt_ns[2];              /* least round trip from the tap to a side and back; 0: unknown */
-    int64_t syn_ns, syn_ack_ns;     /* newest of each, for their retransmissions */
-    int64_t window_closed_ns[2];    /* since when a side's receive window is closed, or SS_MARK_UNSEEN */
+    /* From base_ns on, or SS_MARK_UNSEEN. Some are not what they are called until they are known to be:
+     * TALK is the newest of a talk, which only a hello ends; CLIENT_HELLO_2 any second hello, which only
+     * hello_retry asks for; SERVER_FLIGHT and FLIGHT_ACK are of flight_end, where that is known. */
+    int64_t mark_ns[SS_MARK_COUNT];
+    int64_t rtt_ns[2];          /* least round trip from the tap to a side and back; 0: unknown */
+    int64_t syn_ns, syn_ack_ns; /* newest of each, for their retransmissions */
     struct ss_flight_window window;
     struct ss_tls_direction tls[2];
     struct ss_stream stream[2];
+    uint32_t missing_bytes; /* of both, that only the mirror lost */
     struct ss_sender sender[2];
     struct ss_print prints[2][SS_RECENT_PRINTS];
-    struct ss_segment_ack segment_acks[SS_SEGMENT_ACKS];
-    struct ss_answer_record records[SS_ANSWER_RECORDS];
-    struct ss_answer_record answer;
-    uint32_t early_ack; /* see early_ack_ns */
+    struct ss_segment_ack few_acks[SS_FEW_ACKS];
+    struct ss_answer_record few_records[SS_FEW_RECORDS];
     /* ---- what few packets touch */
     struct ss_talk talk;
-    int64_t closed_ns;      /* when both sides had closed */
-    int64_t early_ack_ns;   /* of a client's acknowledgement (early_ack) shown before the SYN-ACK */
-    int64_t hello_again_ns; /* of a second hello that no HelloRetryRequest had asked for yet */
-    int64_t blind_ns;       /* when the newest of what only the mirror lost was acknowledged */
-    uint32_t fin_seq[2];    /* number of the FIN of each side that has_fin */
-    uint32_t clock_error_ns;
+    int64_t closed_ns;    /* when both sides had closed */
+    int64_t early_ack_ns; /* of a client's acknowledgement (early_ack) shown before the SYN-ACK */
+    int64_t blind_ns;     /* when the newest of what only the mirror lost was acknowledged */
+    uint32_t fin_seq[2];  /* number of the FIN of each side that has_fin */
     uint32_t duplicates;
     uint32_t conflicts; /* segments that sent other bytes at the same place */
-    uint32_t missing_bytes;
-    struct ss_lost lost;
-    struct ss_encap encap[SS_ENCAP_MAX];
+    uint32_t early_ack; /* see early_ack_ns */
 };
 
 enum ss_handshake_step {
@@ -212,13 +222,35 @@ static inline bool ss_handshake_is_noise(const struct ss_handshake *handshake)
 
 /* A RST that resets nothing: far from what its side has sent (RFC 9293 section 3.5.3, RFC 5961). A client
  * sends one when the server answers its SYN for an older connection, and goes on. */
-bool ss_handshake_is_stray_reset(const struct ss_handshake *handshake, const struct ss_packet *packet,
-                                 enum ss_side side);
+static inline bool ss_handshake_is_stray_reset(const struct ss_handshake *handshake,
+                                               const struct ss_packet *packet, enum ss_side side)
+{
+    const struct ss_stream *stream = &handshake->stream[side];
+
+    return packet->flags & SS_TCP_RST && stream->started &&
+           packet->seq - stream->edge + SS_STREAM_WINDOW > 2 * SS_STREAM_WINDOW;
+}
 
 /* It has ended, and what was under way then has had its time. */
-bool ss_handshake_is_over(const struct ss_handshake *handshake, int64_t now_ns);
+bool ss_handshake_has_settled(const struct ss_handshake *handshake, int64_t now_ns);
+static inline bool ss_handshake_is_over(const struct ss_handshake *handshake, int64_t now_ns)
+{
+    return handshake->outcome != SS_OUTCOME_COUNT && ss_handshake_has_settled(handshake, now_ns);
+}
 
 void ss_handshake_release(struct ss_handshake *handshake);
+
+/* What is mostly in use of it. Always inlined, since gcc 12 leaves out calls of what only prefetches. */
+static inline __attribute__((always_inline)) void
+ss_handshake_prefetch_told(const struct ss_handshake *handshake)
+{
+    const struct ss_told *told = handshake->told;
+
+    __builtin_prefetch(told->sni);
+    __builtin_prefetch(told->alpn);
+    for (unsigned i = 0; i < 96; i += 32) /* codes: a line has as many */
+        __builtin_prefetch(&told->ja4.codes[i]);
+}
 
 /* NULL: there has been none. */
 static inline const struct ss_trouble *ss_handshake_trouble(const struct ss_handshake *handshake)
@@ -226,6 +258,16 @@ static inline const struct ss_trouble *ss_handshake_trouble(const struct ss_hand
     return handshake->trouble == SS_POOL_NONE ? NULL
                                               : ss_pool_at(&handshake->pools->troubles, handshake->trouble);
 }
+
+/* NULL: few are enough, or all that there is room for. */
+static inline struct ss_more *ss_handshake_more(const struct ss_handshake *handshake)
+{
+    return handshake->more == SS_POOL_NONE ? NULL : ss_pool_at(&handshake->pools->mores, handshake->more);
+}
+
+/* Borrows a block with more room. Where there is none, what is remembered gives way to newer, and so the
+ * handshake lacks evidence. */
+void ss_handshake_extend(struct ss_handshake *handshake);
 
 /* Where trouble is noted; where no block is free, noise gives one away. NULL: there is no room for it. Who
  * goes without lacks evidence. */

@@ -7,6 +7,7 @@
 #include "analyzer/answer.h"
 #include "analyzer/handshake_loss.h"
 
+#include <stddef.h>
 #include <string.h>
 
 static void place_flight(const struct ss_handshake *handshake, struct ss_timeline *timeline)
@@ -16,8 +17,8 @@ static void place_flight(const struct ss_handshake *handshake, struct ss_timelin
     if (!ss_answer_flight(handshake, &flight))
         return;
     timeline->mark_ns[SS_MARK_SERVER_FLIGHT] = flight.seen_ns;
-    timeline->mark_ns[SS_MARK_FLIGHT_ACK] = flight.acked_ns;
     timeline->answer_begin_ns = ss_answer_begin_ns(handshake, flight.end);
+    timeline->mark_ns[SS_MARK_FLIGHT_ACK] = flight.acked_ns;
     /* Given up as lost by the mirror, long after it had been acknowledged: when it passed is not known. */
     if (handshake->missing_bytes > 0 && flight.acked_ns != SS_MARK_UNSEEN && flight.seen_ns > flight.acked_ns)
         timeline->mark_ns[SS_MARK_SERVER_FLIGHT] = SS_MARK_UNSEEN;
@@ -31,7 +32,7 @@ static uint32_t missing_of(const struct ss_handshake *handshake, enum ss_side si
 
     if (!handshake->saw[side] || !ss_stream_acknowledged_at(stream, stream->edge + 2, &at_ns))
         return 0;
-    return stream->acks[stream->ack_count - 1].seq - stream->edge;
+    return ss_stream_acknowledged(stream) - stream->edge;
 }
 
 static int64_t measured(int64_t least_ns)
@@ -104,6 +105,11 @@ static void begin_timeline(const struct ss_handshake *handshake, struct ss_timel
 
     ss_timeline_init(timeline);
     memcpy(timeline->mark_ns, handshake->mark_ns, sizeof(timeline->mark_ns));
+    timeline->mark_ns[SS_MARK_SERVER_FLIGHT] = timeline->mark_ns[SS_MARK_FLIGHT_ACK] = SS_MARK_UNSEEN;
+    if (handshake->talk.state != SS_TALK_OVER)
+        timeline->mark_ns[SS_MARK_TALK] = SS_MARK_UNSEEN;
+    if (!handshake->hello_retry)
+        timeline->mark_ns[SS_MARK_CLIENT_HELLO_2] = SS_MARK_UNSEEN;
     timeline->client_rtt_ns = handshake->rtt_ns[SS_CLIENT];
     timeline->server_rtt_ns = handshake->rtt_ns[SS_SERVER];
     if (trouble != NULL)
@@ -126,14 +132,15 @@ static void put_tls(const struct ss_handshake *handshake, struct ss_finding_tls 
     tls->resumed = handshake->resumed;
     tls->early_data = handshake->early_data;
     tls->ech = handshake->ech;
+    tls->sni[0] = tls->alpn[0] = '\0';
     if (!handshake->has_names)
         return;
-    memcpy(tls->sni, told->sni, sizeof(tls->sni));
-    memcpy(tls->alpn, told->alpn, sizeof(tls->alpn));
+    memcpy(tls->sni, told->sni, ss_sni_bytes(told->sni));
+    memcpy(tls->alpn, told->alpn, ss_alpn_bytes(told->alpn));
     tls->has_ja4 = told->has_ja4;
     tls->is_ja4_left_out = told->is_ja4_left_out;
     if (told->has_ja4)
-        tls->ja4 = told->ja4;
+        memcpy(&tls->ja4, &told->ja4, ss_ja4_bytes(&told->ja4));
 }
 
 static void put_proxied(const struct ss_handshake *handshake, struct ss_finding *finding)
@@ -150,16 +157,18 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
 {
     struct ss_timeline timeline;
     struct ss_finding *finding = ret_finding;
+    const struct ss_trouble *trouble = ss_handshake_trouble(handshake);
     uint32_t missing = missing_of(handshake, SS_CLIENT) + missing_of(handshake, SS_SERVER);
     bool is_open = handshake->outcome == SS_OUTCOME_COUNT;
     bool was_left = is_open || handshake->outcome == SS_OUTCOME_UNFINISHED;
     const int64_t tick_ns[2] = {ss_sender_clock_tick(&handshake->sender[SS_CLIENT].clock),
                                 ss_sender_clock_tick(&handshake->sender[SS_SERVER].clock)};
 
-    memset(finding, 0, sizeof(*finding));
+    memset(finding, 0, offsetof(struct ss_finding, tls.sni)); /* what follows is text and lists */
     for (unsigned i = 0; i < SS_PHASE_COUNT; i++)
         finding->sent_ns[i] = SS_MARK_UNSEEN;
-    finding->lost = handshake->lost;
+    if (trouble != NULL)
+        finding->lost = trouble->lost;
     begin_timeline(handshake, &timeline);
     place_flight(handshake, &timeline);
     ss_loss_conclude(handshake, tap, tick_ns, &timeline, &finding->lost);
@@ -171,7 +180,8 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
 
     finding->start_ns = handshake->base_ns;
     finding->encap_count = handshake->encap_count;
-    memcpy(finding->encap, handshake->encap, sizeof(finding->encap));
+    if (handshake->encap_count > 0)
+        memcpy(finding->encap, handshake->told->encap, sizeof(finding->encap));
     finding->visibility = (uint8_t)visibility_of(handshake);
     finding->outcome = is_open ? SS_OUTCOME_UNFINISHED : handshake->outcome;
     finding->alert = handshake->alert;

@@ -78,7 +78,7 @@ void ss_loss_sent_again(struct ss_handshake *handshake, enum ss_side side, const
             since_ns = again[i].at_ns;
     }
     if (count == SS_SENT_AGAIN) {
-        settle(handshake, side, &again[0], &trouble->waits, &handshake->lost);
+        settle(handshake, side, &again[0], &trouble->waits, &trouble->lost);
         memmove(again, again + 1, (SS_SENT_AGAIN - 1) * sizeof(*again));
         count--;
     }
@@ -118,11 +118,22 @@ void ss_loss_acknowledged(struct ss_handshake *handshake, enum ss_side side, con
 static bool is_only_late(const struct ss_sender_clock *clock, const struct ss_packet *packet,
                          int64_t since_ns)
 {
-    for (unsigned i = clock->count; packet->has_timestamps && i-- > 0;) {
-        if (clock->time_ns[i] <= since_ns)
-            return !ss_seq_before(clock->value[i], packet->ts_value);
+    uint32_t value;
+
+    return packet->has_timestamps && ss_sender_clock_value(clock, since_ns, &value) &&
+           !ss_seq_before(value, packet->ts_value);
+}
+
+static void take_retransmission(struct ss_handshake *handshake, enum ss_side side,
+                                const struct ss_packet *packet, int64_t since_ns, int64_t t)
+{
+    if (handshake->talk.state != SS_TALK_GOING) {
+        ss_loss_sent_again(handshake, side, packet, packet->seq + packet->payload_bytes, since_ns, t);
+        return;
     }
-    return false;
+    struct ss_trouble *trouble = ss_handshake_new_trouble(handshake);
+    if (trouble != NULL)
+        add(lost_beyond_tap(&trouble->lost, side), 1); /* holds no handshake up */
 }
 
 void ss_loss_take_fate(struct ss_handshake *handshake, enum ss_side side, const struct ss_packet *packet,
@@ -135,10 +146,8 @@ void ss_loss_take_fate(struct ss_handshake *handshake, enum ss_side side, const 
     enum ss_evidence evidence = SS_EVIDENCE_HOLE;
     int64_t since_ns = fate->since_ns;
 
-    if (fate->kind == SS_SEGMENT_RETRANSMITTED && handshake->talk.state == SS_TALK_GOING)
-        add(lost_beyond_tap(&handshake->lost, side), !fate->was_acknowledged); /* holds no handshake up */
-    else if (fate->kind == SS_SEGMENT_RETRANSMITTED && !fate->was_acknowledged)
-        ss_loss_sent_again(handshake, side, packet, packet->seq + packet->payload_bytes, since_ns, t);
+    if (fate->kind == SS_SEGMENT_RETRANSMITTED && !fate->was_acknowledged)
+        take_retransmission(handshake, side, packet, since_ns, t);
     if (fate->kind != SS_SEGMENT_FILLED && !had_sent)
         return;
     if (fate->kind != SS_SEGMENT_FILLED || (had_sent && told_ns < since_ns)) {
@@ -147,8 +156,11 @@ void ss_loss_take_fate(struct ss_handshake *handshake, enum ss_side side, const 
     }
     if (t - since_ns <= SS_DUPLICATE_MAX_NS || is_only_late(&sender->clock, packet, since_ns))
         return;
-    ss_handshake_add_wait(handshake, evidence, since_ns, t);
-    add(lost_before_tap(&handshake->lost, side), 1);
+    struct ss_trouble *trouble = ss_handshake_new_trouble(handshake);
+    if (trouble == NULL)
+        return;
+    ss_timeline_add_wait(&trouble->waits, evidence, since_ns, t);
+    add(lost_before_tap(&trouble->lost, side), 1);
 }
 
 void ss_loss_take_packet(struct ss_handshake *handshake, enum ss_side side, const struct ss_packet *packet,
@@ -168,25 +180,31 @@ void ss_loss_take_packet(struct ss_handshake *handshake, enum ss_side side, cons
 static void take_receive_window(struct ss_handshake *handshake, enum ss_side side,
                                 const struct ss_packet *packet, int64_t t)
 {
-    int64_t *closed_ns = &handshake->window_closed_ns[side];
+    bool is_closed = packet->window == 0;
 
-    if (packet->window == 0) {
+    if (!is_closed && handshake->trouble == SS_POOL_NONE)
+        return;
+    struct ss_trouble *trouble = ss_handshake_new_trouble(handshake);
+    if (trouble == NULL)
+        return;
+    int64_t *closed_ns = &trouble->window_closed_ns[side];
+    if (is_closed) {
         if (*closed_ns == SS_MARK_UNSEEN)
             *closed_ns = t;
         return;
     }
     if (*closed_ns != SS_MARK_UNSEEN)
-        ss_handshake_add_wait(handshake,
-                              side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED
-                                                : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
-                              *closed_ns, t);
+        ss_timeline_add_wait(&trouble->waits,
+                             side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED
+                                               : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
+                             *closed_ns, t);
     *closed_ns = SS_MARK_UNSEEN;
 }
 
 static void take_client_ack(struct ss_handshake *handshake, uint32_t ack, int64_t t)
 {
     const struct ss_stream *server = &handshake->stream[SS_SERVER];
-    uint32_t acked = server->ack_count > 0 ? server->acks[server->ack_count - 1].seq : server->first;
+    uint32_t acked = ss_stream_acknowledged(server);
 
     if (!ss_seq_before(acked, ack) || !ss_seq_before(acked, server->edge))
         return;
@@ -346,14 +364,14 @@ static void add_late(const struct ss_handshake *handshake, enum ss_side side, in
     }
 }
 
-static void close_window(const struct ss_handshake *handshake, enum ss_side side,
-                         struct ss_timeline *timeline)
+static void close_window(const struct ss_handshake *handshake, const struct ss_trouble *trouble,
+                         enum ss_side side, struct ss_timeline *timeline)
 {
-    if (handshake->window_closed_ns[side] != SS_MARK_UNSEEN)
+    if (trouble->window_closed_ns[side] != SS_MARK_UNSEEN)
         ss_timeline_add_wait(&timeline->waits,
                              side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED
                                                : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
-                             handshake->window_closed_ns[side], handshake->last_ns);
+                             trouble->window_closed_ns[side], handshake->last_ns);
 }
 
 void ss_loss_conclude(const struct ss_handshake *handshake, enum ss_tap tap, const int64_t tick_ns[2],
@@ -366,7 +384,8 @@ void ss_loss_conclude(const struct ss_handshake *handshake, enum ss_tap tap, con
             settle(handshake, side, &trouble->sent_again[side][i], &timeline->waits, lost);
         if (trouble != NULL && !is_beside(tap, side))
             add_missing_numbers(handshake, trouble, side, timeline, lost);
-        close_window(handshake, side, timeline);
+        if (trouble != NULL)
+            close_window(handshake, trouble, side, timeline);
         add_late(handshake, side, tick_ns[side], timeline);
     }
     if (!is_beside(tap, SS_SERVER))

@@ -21,12 +21,10 @@ static void cut(struct ss_chunk *chunk, size_t count)
 /* Bytes of a talk: its end may be shown after the hello. */
 static void note_talk(struct ss_handshake *handshake, int64_t t)
 {
-    struct ss_talk *talk = &handshake->talk;
+    int64_t *last_ns = &handshake->mark_ns[SS_MARK_TALK];
 
-    if (talk->last_ns == SS_MARK_UNSEEN || t > talk->last_ns)
-        talk->last_ns = t;
-    if (talk->state == SS_TALK_OVER)
-        handshake->mark_ns[SS_MARK_TALK] = talk->last_ns;
+    if (t > *last_ns) /* SS_MARK_UNSEEN is less than any time */
+        *last_ns = t;
 }
 
 /* TLS begins at this byte of the client; of the server's, at what the client had heard of it by then. */
@@ -36,7 +34,6 @@ static void begin_tls(struct ss_handshake *handshake, uint32_t client_seq)
     uint32_t heard;
 
     handshake->talk.state = SS_TALK_OVER;
-    handshake->mark_ns[SS_MARK_TALK] = handshake->talk.last_ns;
     handshake->talk.skipped[SS_CLIENT] = client_seq - handshake->stream[SS_CLIENT].first;
     if (server->started && ss_answer_ack_of(handshake, client_seq, &heard) &&
         ss_seq_reached(heard, server->first))

@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-static uint32_t seq_of(const struct ss_handshake *handshake, enum ss_side side, uint64_t offset)
+static uint32_t seq_of(const struct ss_handshake *handshake, enum ss_side side, uint32_t offset)
 {
-    return handshake->stream[side].first + handshake->talk.skipped[side] + (uint32_t)offset;
+    return handshake->stream[side].first + handshake->talk.skipped[side] + offset;
 }
 
 void ss_handshake_take_hello_ack(struct ss_handshake *handshake)
@@ -38,17 +38,14 @@ static void read_client_hello(struct ss_handshake *handshake, const struct ss_tl
     handshake->has_names = true;
     handshake->early_data = hello.early_data;
     handshake->ech = hello.encrypted_client_hello;
-    memcpy(told->sni, hello.sni, sizeof(hello.sni));
-    memcpy(told->alpn, hello.alpn, sizeof(hello.alpn));
+    memcpy(told->sni, hello.sni, ss_sni_bytes(hello.sni));
+    memcpy(told->alpn, hello.alpn, ss_alpn_bytes(hello.alpn));
 }
 
 static void take_client_hello(struct ss_handshake *handshake, const struct ss_tls_event *event, int64_t t)
 {
     if (ss_handshake_is_marked(handshake, SS_MARK_CLIENT_HELLO)) {
-        if (handshake->hello_retry)
-            ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, t);
-        else if (handshake->hello_again_ns == SS_MARK_UNSEEN)
-            handshake->hello_again_ns = t;
+        ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, t); /* the mirror may show the request later */
         return;
     }
     ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO, t);
@@ -70,8 +67,6 @@ static void take_server_hello(struct ss_handshake *handshake, const struct ss_tl
         ss_handshake_mark(handshake, SS_MARK_HELLO_RETRY, t);
         handshake->hello_retry = true;
         ss_tls_unprotect(&handshake->tls[SS_CLIENT]);
-        if (handshake->hello_again_ns != SS_MARK_UNSEEN) /* the mirror showed the answer first */
-            ss_handshake_mark(handshake, SS_MARK_CLIENT_HELLO_2, handshake->hello_again_ns);
         return;
     }
     ss_handshake_mark(handshake, SS_MARK_SERVER_HELLO, t);
@@ -179,7 +174,8 @@ bool ss_handshake_take_bytes(struct ss_handshake *handshake, enum ss_side side, 
                              int64_t t)
 {
     for (;;) {
-        struct ss_tls_event event = ss_tls_next(&handshake->tls[side], &handshake->pools->hellos, &bytes);
+        struct ss_tls_event event;
+        ss_tls_next(&handshake->tls[side], &handshake->pools->hellos, &bytes, &event);
         if (event.kind == SS_TLS_NOT_TLS)
             return ss_handshake_is_tls(handshake);
         if (is_no_hello(handshake, side, &event))

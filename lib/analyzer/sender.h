@@ -35,9 +35,9 @@ struct ss_sender {
     uint32_t flow_label;
     uint16_t ip_id;   /* of its newest packet that has one, with has_id */
     uint8_t followed; /* numbers that were the one after the one before, saturating */
-    bool is_ahead;
-    bool has_id;
-    bool is_random; /* a number that no count explains: it does not count them one by one */
+    bool is_ahead : 1;
+    bool has_id : 1;
+    bool is_random : 1; /* a number that no count explains: it does not count them one by one */
     struct ss_sender_clock clock;
 };
 

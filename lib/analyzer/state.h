@@ -72,9 +72,13 @@ void ss_connection_forget(struct ss_analyzer *analyzer, uint32_t number, int64_t
 void ss_connection_conclude(struct ss_analyzer *analyzer, struct ss_handshake *handshake, int64_t until_ns);
 
 /* Upkeep: upkeep.c */
+#define SS_STUCK_NS (120 * INT64_C(1000000000)) /* a handshake silent for so long is given up */
+static inline bool ss_upkeep_is_stuck(const struct ss_handshake *handshake, int64_t now_ns)
+{
+    return now_ns - handshake->seen_ns >= SS_STUCK_NS;
+}
 void ss_upkeep(struct ss_analyzer *analyzer);
 bool ss_upkeep_is_over(const struct ss_flow *flow, uint32_t now_ms);
-bool ss_upkeep_is_stuck(const struct ss_handshake *handshake, int64_t now_ns);
 int64_t ss_upkeep_given_up(const struct ss_handshake *handshake, int64_t now_ns);
 bool ss_upkeep_make_room(struct ss_analyzer *analyzer);
 bool ss_upkeep_free_handshake(struct ss_analyzer *analyzer);

@@ -9,8 +9,7 @@
 
 #define HANDSHAKES_A_TURN 4
 #define FLOWS_A_TURN      4
-#define CLOSED_MS         2000u                /* a closed connection waits for stragglers */
-#define STUCK_NS          (120 * 1000000000LL) /* a silent handshake is given up */
+#define CLOSED_MS         2000u        /* a closed connection waits for stragglers */
 #define HALF_OPEN_NS      1000000000LL /* a connection without a hello gives way to a new one after this */
 
 /* Looked at when there is no room (bench: synflood). */
@@ -35,15 +34,10 @@ bool ss_upkeep_is_over(const struct ss_flow *flow, uint32_t now_ms)
 
 /* ---- handshakes that wait */
 
-bool ss_upkeep_is_stuck(const struct ss_handshake *handshake, int64_t now_ns)
-{
-    return now_ns - handshake->seen_ns >= STUCK_NS;
-}
-
 /* When a handshake that nothing more came of counts as given up: not when upkeep happened to see it. */
 int64_t ss_upkeep_given_up(const struct ss_handshake *handshake, int64_t now_ns)
 {
-    int64_t due_ns = handshake->base_ns + handshake->last_ns + STUCK_NS;
+    int64_t due_ns = handshake->base_ns + handshake->last_ns + SS_STUCK_NS;
     return due_ns < now_ns ? due_ns : now_ns;
 }
 

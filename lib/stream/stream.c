@@ -1,26 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "stream/stream.h"
 
-#include "base/seq.h"
-
 #include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
 /* Every handshake under way has two. */
-static_assert(sizeof(struct ss_stream) <= 368, "a stream costs memory for every open handshake");
+static_assert(sizeof(struct ss_stream) <= 116, "a stream costs memory for every open handshake");
 
-#define BLOCK_DATA  (SS_STREAM_BLOCK_BYTES - 2 * sizeof(int64_t))
-#define FORGET_ONCE (SS_STREAM_PROGRESS / 4) /* points dropped together, so that dropping is rare */
-
-/* What a pool block holds: the first bytes of one held entry, and when its first and last segment came. */
-struct held_block {
-    int64_t first_ns;
-    int64_t last_ns;
-    uint8_t bytes[BLOCK_DATA];
-};
-
-static_assert(sizeof(struct held_block) == SS_STREAM_BLOCK_BYTES, "a held entry fills its block");
+#define BLOCK_DATA (SS_STREAM_BLOCK_BYTES - offsetof(struct ss_stream_held, data))
 
 static uint32_t least(uint32_t a, uint32_t b)
 {
@@ -38,9 +26,9 @@ static uint32_t held_end(const struct ss_stream_held *held)
     return held->seq + held->bytes;
 }
 
-static struct held_block *block_of(const struct ss_pool *pool, const struct ss_stream_held *held)
+static struct ss_stream_held *held_at(const struct ss_pool *pool, uint32_t block)
 {
-    return ss_pool_at(pool, held->block);
+    return block == SS_POOL_NONE ? NULL : ss_pool_at(pool, block);
 }
 
 /* How many bytes of [at, end), which lies inside the segment, it has at data. */
@@ -52,10 +40,27 @@ static uint32_t known_bytes(const struct ss_segment *segment, uint32_t at, uint3
 
 static bool was_acknowledged(const struct ss_stream *stream, uint32_t end)
 {
-    return stream->ack_count > 0 && ss_seq_reached(stream->acks[stream->ack_count - 1].seq, end);
+    return stream->ack_count > 0 && ss_seq_reached(ss_stream_acknowledged(stream), end);
 }
 
 /* ---- points remembered -------------------------------------------------------------------------------- */
+
+static struct ss_stream_point *acks_of(struct ss_stream *stream)
+{
+    return stream->more != NULL ? stream->more->acks : stream->few_acks;
+}
+
+static struct ss_stream_point *progress_of(struct ss_stream *stream)
+{
+    return stream->more != NULL ? stream->more->progress : stream->few;
+}
+
+void ss_stream_extend(struct ss_stream *stream, struct ss_stream_more *more)
+{
+    memcpy(more->acks, stream->few_acks, sizeof(stream->few_acks));
+    memcpy(more->progress, stream->few, sizeof(stream->few));
+    stream->more = more;
+}
 
 /* The first point that reached seq. From the newest back, because recent numbers are asked for most, and
  * because numbers more than 2^31 apart do not compare (RFC 9293 section 3.4). */
@@ -80,13 +85,14 @@ static unsigned forget(struct ss_stream_point *points, unsigned points_count, un
 /* The point that is missed least: without it the fewest bytes share one time. (Only the distance to the next
  * point would not do: one point would swallow all that follows.) The first point stays: it tells when the
  * direction began. */
-static unsigned least_point(const struct ss_stream *stream)
+static unsigned least_point(const struct ss_stream *stream, const struct ss_stream_point *points,
+                            unsigned points_count)
 {
     uint32_t fewest = UINT32_MAX;
     unsigned chosen = 1;
-    for (unsigned i = 1; i < SS_STREAM_PROGRESS; i++) {
-        uint32_t next = i + 1 < SS_STREAM_PROGRESS ? stream->progress[i + 1].seq : stream->edge;
-        uint32_t bytes = next - stream->progress[i - 1].seq;
+    for (unsigned i = 1; i < points_count; i++) {
+        uint32_t next = i + 1 < points_count ? points[i + 1].seq : stream->edge;
+        uint32_t bytes = next - points[i - 1].seq;
         if (bytes < fewest) {
             fewest = bytes;
             chosen = i;
@@ -95,151 +101,139 @@ static unsigned least_point(const struct ss_stream *stream)
     return chosen;
 }
 
-/* Of a full array, what was acknowledged goes first: whoever wanted to know when that was seen has asked. A
- * point that goes leaves its bytes to its successor, so that an answer may be late but never early. */
-static unsigned make_room(struct ss_stream *stream)
+/* Of a full array, what was acknowledged goes first, some points together, so that this is rare: whoever
+ * wanted to know when that was seen has asked. A point that goes leaves its bytes to its successor, so that
+ * an answer may be late but never early. */
+static unsigned make_room(const struct ss_stream *stream, struct ss_stream_point *points,
+                          unsigned points_count)
 {
     unsigned acknowledged = 0;
-    while (acknowledged < SS_STREAM_PROGRESS && was_acknowledged(stream, stream->progress[acknowledged].seq))
+    while (acknowledged < points_count && was_acknowledged(stream, points[acknowledged].seq))
         acknowledged++;
     if (acknowledged > 1)
-        return forget(stream->progress, SS_STREAM_PROGRESS, 0, least(acknowledged - 1, FORGET_ONCE));
-    return forget(stream->progress, SS_STREAM_PROGRESS, least_point(stream), 1);
+        return forget(points, points_count, 0, least(acknowledged - 1, points_count / 4));
+    return forget(points, points_count, least_point(stream, points, points_count), 1);
 }
 
 /* The edge has moved. Two mirror ports may hand over a later segment with an earlier time; all before the
  * edge was seen only when the latest of them was. */
 static void note_progress(struct ss_stream *stream, int64_t time_ns)
 {
-    unsigned points = stream->progress_count;
-    if (points > 0 && time_ns <= stream->progress[points - 1].time_ns) {
-        stream->progress[points - 1].seq = stream->edge;
+    struct ss_stream_point *points = progress_of(stream);
+    unsigned count = stream->progress_count;
+    if (count > 0 && time_ns <= points[count - 1].time_ns) {
+        points[count - 1].seq = stream->edge;
         return;
     }
-    if (points == SS_STREAM_PROGRESS)
-        points = make_room(stream);
-    stream->progress[points] = (struct ss_stream_point){.time_ns = time_ns, .seq = stream->edge};
-    stream->progress_count = (uint8_t)(points + 1);
+    if (count == (stream->more != NULL ? SS_STREAM_PROGRESS : SS_STREAM_FEW))
+        count = make_room(stream, points, count);
+    points[count] = (struct ss_stream_point){.time_ns = time_ns, .seq = stream->edge};
+    stream->progress_count = (uint8_t)(count + 1);
 }
 
 void ss_stream_acknowledge(struct ss_stream *stream, uint32_t ack, int64_t time_ns)
 {
-    unsigned acks = stream->ack_count;
-    uint32_t highest = acks > 0 ? stream->acks[acks - 1].seq : stream->first;
+    struct ss_stream_point *acks = acks_of(stream);
+    unsigned count = stream->ack_count;
     /* Beyond the edge is well: a mirror may show the acknowledgement before the bytes, or never show the
      * bytes. */
-    if (!stream->started || !ss_seq_before(highest, ack) ||
+    if (!stream->started || !ss_seq_before(ss_stream_acknowledged(stream), ack) ||
         ss_seq_ahead(stream->edge, ack) > (int32_t)SS_STREAM_WINDOW)
         return;
-    if (acks > 0 && time_ns <= stream->acks[acks - 1].time_ns) {
-        stream->acks[acks - 1].seq = ack;
+    if (count > 0 && time_ns <= acks[count - 1].time_ns) {
+        acks[count - 1].seq = ack;
         return;
     }
-    if (acks == SS_STREAM_ACKS)
-        acks = forget(stream->acks, acks, 0, 1);
-    stream->acks[acks] = (struct ss_stream_point){.time_ns = time_ns, .seq = ack};
-    stream->ack_count = (uint8_t)(acks + 1);
+    if (count == (stream->more != NULL ? SS_STREAM_ACKS : SS_STREAM_FEW_ACKS))
+        count = forget(acks, count, 0, 1);
+    acks[count] = (struct ss_stream_point){.time_ns = time_ns, .seq = ack};
+    stream->ack_count = (uint8_t)(count + 1);
 }
 
 bool ss_stream_seen_at(const struct ss_stream *stream, uint32_t seq, int64_t *ret_time_ns)
 {
-    return first_point(stream->progress, stream->progress_count, seq, ret_time_ns);
+    const struct ss_stream_point *points = stream->more != NULL ? stream->more->progress : stream->few;
+
+    return first_point(points, stream->progress_count, seq, ret_time_ns);
 }
 
 bool ss_stream_acknowledged_at(const struct ss_stream *stream, uint32_t seq, int64_t *ret_time_ns)
 {
-    return first_point(stream->acks, stream->ack_count, seq, ret_time_ns);
+    const struct ss_stream_point *acks = stream->more != NULL ? stream->more->acks : stream->few_acks;
+
+    return first_point(acks, stream->ack_count, seq, ret_time_ns);
 }
 
 /* ---- bytes held out of order -------------------------------------------------------------------------- */
 
-/* Adds from the segment's bytes [at, end) what the entry's block has room for, and returns how many. Bytes
- * that the snap length cut off need no room, but nothing can follow them in a block. */
-static uint32_t fill_block(struct ss_pool *pool, struct ss_stream_held *held,
-                           const struct ss_segment *segment, uint32_t at, uint32_t end)
+/* Adds from the segment's bytes [at, end) what the block has room for, and returns how many. Bytes that the
+ * snap length cut off need no room, but nothing can follow them in a block. */
+static uint32_t fill(struct ss_stream_held *held, const struct ss_segment *segment, uint32_t at, uint32_t end)
 {
-    struct held_block *block = block_of(pool, held);
     uint32_t room = (uint32_t)BLOCK_DATA - held->captured;
     uint32_t known = known_bytes(segment, at, end);
     uint32_t kept = least(known, room);
     uint32_t cut = 0;
 
     if (kept > 0)
-        memcpy(block->bytes + held->captured, segment->data + (at - segment->seq), kept);
+        memcpy(held->data + held->captured, segment->data + (at - segment->seq), kept);
     if (kept == known)
         cut = least(end - at - known, UINT16_MAX - held->bytes - kept);
-    if (kept + cut > 0 && segment->time_ns > block->last_ns)
-        block->last_ns = segment->time_ns;
+    if (kept + cut > 0 && segment->time_ns > held->last_ns)
+        held->last_ns = segment->time_ns;
     held->captured = (uint16_t)(held->captured + kept);
     held->bytes = (uint16_t)(held->bytes + kept + cut);
     return kept + cut;
 }
 
-/* Holds bytes of the gap [at, end) before held entry i: behind the entry before it where they join, so that
- * eight blocks are enough for all but the first segment of an initial window (RFC 6928), else in an entry of
- * their own. Returns how many; 0 when there is no room. */
-static uint32_t hold(struct ss_stream *stream, struct ss_pool *pool, unsigned i,
+/* Holds bytes of the gap [at, end) behind `before` (NULL: before all that are held): in its block where they
+ * join, so that eight blocks are enough for all but the first segment of an initial window (RFC 6928), else
+ * in one of their own. Returns how many; 0 when there is no room. */
+static uint32_t hold(struct ss_stream *stream, struct ss_pool *pool, struct ss_stream_held *before,
                      const struct ss_segment *segment, uint32_t at, uint32_t end)
 {
-    struct ss_stream_held *held = &stream->held[i];
-    if (i > 0 && held_end(held - 1) == at && held[-1].bytes == held[-1].captured) {
-        uint32_t joined = fill_block(pool, held - 1, segment, at, end);
+    uint32_t *link = before != NULL ? &before->next : &stream->held;
+
+    if (before != NULL && held_end(before) == at && before->bytes == before->captured) {
+        uint32_t joined = fill(before, segment, at, end);
         if (joined > 0)
             return joined;
     }
-
     uint32_t block = stream->held_count < SS_STREAM_HELD ? ss_pool_take(pool) : SS_POOL_NONE;
-    if (block == SS_POOL_NONE)
+    struct ss_stream_held *held = held_at(pool, block);
+    if (held == NULL)
         return 0;
-    if (stream->held_count == 0 || segment->time_ns < stream->hole_since_ns)
-        stream->hole_since_ns = segment->time_ns;
-    memmove(held + 1, held, (stream->held_count - i) * sizeof(*held));
+    *held = (struct ss_stream_held){
+        .first_ns = segment->time_ns, .last_ns = segment->time_ns, .seq = at, .next = *link};
+    *link = block;
     stream->held_count++;
-    *held = (struct ss_stream_held){.seq = at, .block = block};
-    block_of(pool, held)->first_ns = segment->time_ns;
-    block_of(pool, held)->last_ns = segment->time_ns;
-    return fill_block(pool, held, segment, at, end);
+    return fill(held, segment, at, end);
 }
 
-/* Entries that next() has given out: their blocks may go now. */
-static unsigned count_given(const struct ss_stream *stream)
+static void drop_first(struct ss_stream *stream, struct ss_pool *pool)
 {
-    unsigned given = 0;
-    while (given < stream->held_count && ss_seq_reached(stream->given, held_end(&stream->held[given])))
-        given++;
-    return given;
+    uint32_t block = stream->held;
+
+    stream->held = held_at(pool, block)->next;
+    stream->held_count--;
+    ss_pool_give(pool, block);
 }
 
-static void drop_held(struct ss_stream *stream, struct ss_pool *pool, unsigned dropped)
-{
-    for (unsigned i = 0; i < dropped; i++)
-        ss_pool_give(pool, stream->held[i].block);
-    stream->held_count = (uint8_t)(stream->held_count - dropped);
-    memmove(stream->held, stream->held + dropped, stream->held_count * sizeof(*stream->held));
-
-    /* What is left lies beyond another hole, noticed when the first of it came. */
-    stream->hole_since_ns = 0;
-    for (unsigned i = 0; i < stream->held_count; i++) {
-        int64_t first_ns = block_of(pool, &stream->held[i])->first_ns;
-        if (i == 0 || first_ns < stream->hole_since_ns)
-            stream->hole_since_ns = first_ns;
-    }
-}
-
+/* What next() has given out: its blocks may go now. */
 static void drop_given(struct ss_stream *stream, struct ss_pool *pool)
 {
-    unsigned given = count_given(stream);
-    if (given > 0)
-        drop_held(stream, pool, given);
+    while (stream->held_count > 0 && ss_seq_reached(stream->given, held_end(held_at(pool, stream->held))))
+        drop_first(stream, pool);
 }
 
 /* Moves the edge to seq, and on over what is held from there. */
-static void advance(struct ss_stream *stream, uint32_t seq)
+static void advance(struct ss_stream *stream, const struct ss_pool *pool, uint32_t seq)
 {
     stream->edge = seq;
-    for (unsigned i = 0; i < stream->held_count && ss_seq_reached(stream->edge, stream->held[i].seq); i++) {
-        if (ss_seq_before(stream->edge, held_end(&stream->held[i])))
-            stream->edge = held_end(&stream->held[i]);
+    for (const struct ss_stream_held *held = held_at(pool, stream->held);
+         held != NULL && ss_seq_reached(stream->edge, held->seq); held = held_at(pool, held->next)) {
+        if (ss_seq_before(stream->edge, held_end(held)))
+            stream->edge = held_end(held);
     }
 }
 
@@ -248,12 +242,24 @@ static void advance(struct ss_stream *stream, uint32_t seq)
 static int64_t latest_passed(const struct ss_stream *stream, const struct ss_pool *pool, int64_t time_ns)
 {
     int64_t latest_ns = time_ns;
-    for (unsigned i = 0; i < stream->held_count; i++) {
-        const struct ss_stream_held *held = &stream->held[i];
-        if (ss_seq_reached(stream->edge, held->seq) && block_of(pool, held)->last_ns > latest_ns)
-            latest_ns = block_of(pool, held)->last_ns;
+    for (const struct ss_stream_held *held = held_at(pool, stream->held); held != NULL;
+         held = held_at(pool, held->next)) {
+        if (ss_seq_reached(stream->edge, held->seq) && held->last_ns > latest_ns)
+            latest_ns = held->last_ns;
     }
     return latest_ns;
+}
+
+int64_t ss_stream_hole_since(const struct ss_stream *stream, const struct ss_pool *pool)
+{
+    const struct ss_stream_held *held = held_at(pool, stream->held);
+    int64_t since_ns = held != NULL ? held->first_ns : 0;
+
+    for (; held != NULL; held = held_at(pool, held->next)) {
+        if (held->first_ns < since_ns)
+            since_ns = held->first_ns;
+    }
+    return since_ns;
 }
 
 /* ---- segments ----------------------------------------------------------------------------------------- */
@@ -298,19 +304,19 @@ static struct ss_segment_fate feed_early(struct ss_stream *stream, struct ss_poo
     uint32_t at = segment->seq;
     uint32_t end = segment->seq + segment->bytes;
     int64_t seen_ns = INT64_MIN;
+    struct ss_stream_held *before = NULL;
     bool is_new = false;
 
-    for (unsigned i = 0; at != end;) {
-        const struct ss_stream_held *held = i < stream->held_count ? &stream->held[i] : NULL;
+    while (at != end) {
+        struct ss_stream_held *held = held_at(pool, before != NULL ? before->next : stream->held);
         uint32_t gap_end = held && ss_seq_before(held->seq, end) ? held->seq : end;
         if (held && ss_seq_reached(at, held_end(held))) {
-            i++;
+            before = held;
         } else if (held && ss_seq_reached(at, held->seq)) {
-            int64_t last_ns = block_of(pool, held)->last_ns;
-            seen_ns = last_ns > seen_ns ? last_ns : seen_ns;
+            seen_ns = held->last_ns > seen_ns ? held->last_ns : seen_ns;
             at += least(held_end(held) - at, end - at);
         } else {
-            uint32_t kept = hold(stream, pool, i, segment, at, gap_end);
+            uint32_t kept = hold(stream, pool, before, segment, at, gap_end);
             if (kept == 0)
                 return refuse(stream);
             at += kept;
@@ -340,8 +346,9 @@ static struct ss_segment_fate feed_uneven(struct ss_stream *stream, struct ss_po
 
     struct ss_segment_fate fate = {.kind = SS_SEGMENT_NEW};
     if (stream->held_count > 0)
-        fate = (struct ss_segment_fate){.kind = SS_SEGMENT_FILLED, .since_ns = stream->hole_since_ns};
-    advance(stream, end);
+        fate = (struct ss_segment_fate){.kind = SS_SEGMENT_FILLED,
+                                        .since_ns = ss_stream_hole_since(stream, pool)};
+    advance(stream, pool, end);
     note_progress(stream, latest_passed(stream, pool, segment->time_ns));
     return fate;
 }
@@ -370,7 +377,7 @@ bool ss_stream_next(struct ss_stream *stream, struct ss_pool *pool, const struct
 
     /* Held bytes were seen before the segment's copy of them, and go first; the segment fills what is
      * between. */
-    const struct ss_stream_held *held = stream->held_count > 0 ? &stream->held[0] : NULL;
+    const struct ss_stream_held *held = held_at(pool, stream->held);
     uint32_t at = stream->given;
     uint32_t end = held && ss_seq_before(held->seq, stream->edge) ? held->seq : stream->edge;
     uint32_t known;
@@ -378,7 +385,7 @@ bool ss_stream_next(struct ss_stream *stream, struct ss_pool *pool, const struct
     if (end == at) {
         end = held_end(held);
         known = held->captured;
-        bytes = block_of(pool, held)->bytes;
+        bytes = held->data;
     } else {
         assert(segment != NULL);
         known = known_bytes(segment, at, end);
@@ -391,24 +398,24 @@ bool ss_stream_next(struct ss_stream *stream, struct ss_pool *pool, const struct
     return true;
 }
 
-uint32_t ss_stream_skip_hole(struct ss_stream *stream, int64_t time_ns)
+uint32_t ss_stream_skip_hole(struct ss_stream *stream, struct ss_pool *pool, int64_t time_ns)
 {
     stream->given = stream->edge;
-    unsigned i = count_given(stream);
-    bool has_target = i < stream->held_count;
-    uint32_t target = has_target ? stream->held[i].seq : stream->edge;
+    drop_given(stream, pool);
+    const struct ss_stream_held *held = held_at(pool, stream->held);
+    uint32_t target = held != NULL ? held->seq : stream->edge;
 
     /* An acknowledgement inside the hole proves only the bytes before it lost to the tap; the rest may still
      * come. */
     if (stream->ack_count > 0) {
-        uint32_t ack = stream->acks[stream->ack_count - 1].seq;
-        if (ss_seq_before(stream->edge, ack) && (!has_target || ss_seq_before(ack, target)))
+        uint32_t ack = ss_stream_acknowledged(stream);
+        if (ss_seq_before(stream->edge, ack) && (held == NULL || ss_seq_before(ack, target)))
             target = ack;
     }
     uint32_t missing = target - stream->edge;
     if (missing > 0) {
         stream->given = target;
-        advance(stream, target);
+        advance(stream, pool, target);
         note_progress(stream, time_ns);
     }
     return missing;
@@ -418,14 +425,17 @@ uint32_t ss_stream_skip_hole(struct ss_stream *stream, int64_t time_ns)
 
 void ss_stream_init(struct ss_stream *stream)
 {
-    memset(stream, 0, offsetof(struct ss_stream, acks));
+    memset(stream, 0, offsetof(struct ss_stream, few_acks));
+    stream->held = SS_POOL_NONE;
 }
 
 void ss_stream_start(struct ss_stream *stream, uint32_t first_seq)
 {
     if (stream->held_count > 0 || stream->progress_count > 0)
         return;
+    struct ss_stream_more *more = stream->more;
     ss_stream_init(stream);
+    stream->more = more;
     stream->first = first_seq;
     stream->edge = first_seq;
     stream->given = first_seq;
@@ -435,5 +445,6 @@ void ss_stream_start(struct ss_stream *stream, uint32_t first_seq)
 void ss_stream_release(struct ss_stream *stream, struct ss_pool *pool)
 {
     stream->given = stream->edge;
-    drop_held(stream, pool, stream->held_count);
+    while (stream->held_count > 0)
+        drop_first(stream, pool);
 }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SS_SNI_MAX  256
 #define SS_ALPN_MAX 96 /* protocol names, each ended by a zero, then an empty one */
@@ -42,6 +43,20 @@ struct ss_server_hello {
  * in *ret_hello, which is zeroed first. */
 bool ss_client_hello_decode(struct ss_span body, struct ss_client_hello *ret_hello);
 bool ss_server_hello_decode(struct ss_span body, struct ss_server_hello *ret_hello);
+
+/* How much of its field a name takes, and a list of names: to what ends it. */
+static inline size_t ss_sni_bytes(const char *sni)
+{
+    return strlen(sni) + 1;
+}
+static inline size_t ss_alpn_bytes(const char *alpn)
+{
+    const char *name = alpn;
+
+    while (*name != '\0')
+        name += strlen(name) + 1;
+    return (size_t)(name - alpn) + 1;
+}
 
 /* An SSLv2-framed ClientHello, body from its message type byte on. */
 bool ss_client_hello_decode_v2(struct ss_span body, struct ss_client_hello *ret_hello);

@@ -12,7 +12,7 @@ enum { RANDOM_BYTES = 32 };
 /* Appends a list of 16-bit numbers, of which odd bytes are none. */
 static enum ss_ja4_result append(struct ss_ja4 *ja4, struct ss_span list, uint8_t *count)
 {
-    unsigned used = (unsigned)ja4->ciphers + ja4->extensions + ja4->signatures;
+    unsigned before = (unsigned)ja4->ciphers + ja4->extensions + ja4->signatures, used = before;
     uint16_t code;
 
     while (ss_span_u16(&list, &code)) {
@@ -21,15 +21,22 @@ static enum ss_ja4_result append(struct ss_ja4 *ja4, struct ss_span list, uint8_
         if (used == SS_JA4_CODES)
             return SS_JA4_TOO_LONG;
         ja4->codes[used++] = code;
-        (*count)++;
     }
+    *count = (uint8_t)(*count + used - before);
     return ss_span_left(&list) == 0 ? SS_JA4_READ : SS_JA4_MALFORMED;
 }
 
 static enum ss_ja4_result append_one(struct ss_ja4 *ja4, uint16_t code, uint8_t *count)
 {
-    uint8_t bytes[2] = {(uint8_t)(code >> 8), (uint8_t)code};
-    return append(ja4, ss_span_of(bytes, sizeof(bytes)), count);
+    unsigned used = (unsigned)ja4->ciphers + ja4->extensions + ja4->signatures;
+
+    if (ss_is_grease(code))
+        return SS_JA4_READ;
+    if (used == SS_JA4_CODES)
+        return SS_JA4_TOO_LONG;
+    ja4->codes[used] = code;
+    (*count)++;
+    return SS_JA4_READ;
 }
 
 static bool is_alphanumeric(uint8_t byte)
@@ -128,9 +135,11 @@ static enum ss_ja4_result read_extensions(struct ss_span list, struct ss_ja4 *ja
 
 enum ss_ja4_result ss_ja4_read(struct ss_span body, struct ss_ja4 *ret_ja4)
 {
-    struct ss_ja4 ja4 = {.alpn = {'0', '0'}};
+    struct ss_ja4 ja4;
     struct ss_span session_id, ciphers, compressions, extensions = {NULL, NULL};
 
+    memset(&ja4, 0, offsetof(struct ss_ja4, codes));
+    memset(ja4.alpn, '0', sizeof(ja4.alpn));
     if (!ss_span_u16(&body, &ja4.version) || !ss_span_skip(&body, RANDOM_BYTES) ||
         !ss_span_block8(&body, &session_id) || !ss_span_block16(&body, &ciphers) ||
         !ss_span_block8(&body, &compressions))
@@ -142,6 +151,6 @@ enum ss_ja4_result ss_ja4_read(struct ss_span body, struct ss_ja4 *ret_ja4)
     if (result == SS_JA4_READ)
         result = read_extensions(extensions, &ja4);
     if (result == SS_JA4_READ)
-        *ret_ja4 = ja4;
+        memcpy(ret_ja4, &ja4, ss_ja4_bytes(&ja4));
     return result;
 }

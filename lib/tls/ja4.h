@@ -12,6 +12,7 @@
 #include "base/span.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define SS_JA4_CODES 192 /* of all three lists; hellos of browsers and libraries have 40 to 140 */
@@ -23,6 +24,14 @@ struct ss_ja4 {
     uint8_t ciphers, extensions, signatures; /* how many of each, one after the other: */
     uint16_t codes[SS_JA4_CODES];
 };
+
+/* How much of it is in use. */
+static inline size_t ss_ja4_bytes(const struct ss_ja4 *ja4)
+{
+    unsigned codes = (unsigned)ja4->ciphers + ja4->extensions + ja4->signatures;
+
+    return offsetof(struct ss_ja4, codes) + codes * sizeof(ja4->codes[0]);
+}
 
 enum ss_ja4_result { SS_JA4_READ, SS_JA4_MALFORMED, SS_JA4_TOO_LONG };
 

@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* Every flow that is looked into holds two of these. */
-static_assert(sizeof(struct ss_tls_direction) <= 96, "a direction grew beyond a cache line and a half");
+/* Every handshake under way holds two of these. */
+static_assert(sizeof(struct ss_tls_direction) <= 52, "a direction grew (bench: handshakes)");
 
 /* What is expected next. The states from IN_MESSAGES to IN_LOST are inside a record's body. */
 enum state {
@@ -89,7 +89,7 @@ static void fill(const struct ss_tls_direction *direction, enum ss_tls_event_kin
                  struct ss_tls_event *ret_event)
 {
     ret_event->kind = kind;
-    ret_event->begin = ret_event->record_begin = direction->record_begin;
+    ret_event->begin = direction->record_begin;
     ret_event->end = direction->offset;
 }
 
@@ -146,13 +146,13 @@ static bool record_header_may_be(const struct ss_tls_direction *direction)
 
 static uint16_t sslv2_bytes(const struct ss_tls_direction *direction)
 {
-    return u16_at(direction->header) & 0x7fff;
+    return u16_at(direction->sslv2_header) & 0x7fff;
 }
 
 /* The same for an SSLv2-framed ClientHello: RFC 5246 appendix E.2, and the version of SSLv2 itself. */
 static bool sslv2_header_may_be(const struct ss_tls_direction *direction)
 {
-    const uint8_t *header = direction->header;
+    const uint8_t *header = direction->sslv2_header;
     uint16_t length = sslv2_bytes(direction);
     switch (direction->header_seen) {
     case 2:
@@ -182,7 +182,7 @@ bool ss_tls_is_sslv2_hello(struct ss_span bytes)
     if (ss_span_left(&bytes) < SSLV2_HEADER_BYTES || (*bytes.at & 0x80) == 0)
         return false;
     while (direction.header_seen < SSLV2_HEADER_BYTES) {
-        direction.header[direction.header_seen++] = *bytes.at++;
+        direction.sslv2_header[direction.header_seen++] = *bytes.at++;
         if (!sslv2_header_may_be(&direction))
             return false;
     }
@@ -204,13 +204,14 @@ static void begin_sslv2(struct ss_tls_direction *direction, struct ss_pool *pool
     direction->is_sslv2 = true;
     direction->state = IN_MESSAGES;
     direction->record_left = sslv2_bytes(direction) - (uint32_t)SSLV2_FIXED_BYTES;
-    direction->message_begin = direction->message_record = direction->record_begin;
-    direction->message_header[0] = SS_TLS_CLIENT_HELLO;
+    direction->message_begin = direction->record_begin;
     direction->message_bytes = sslv2_bytes(direction);
     direction->message_seen = MESSAGE_HEADER_BYTES + SSLV2_FIXED_BYTES;
     take_block(direction, pool);
     if (direction->block != SS_POOL_NONE)
-        memcpy(ss_pool_at(pool, direction->block), direction->header + SSLV2_LENGTH_BYTES, SSLV2_FIXED_BYTES);
+        memcpy(ss_pool_at(pool, direction->block), direction->sslv2_header + SSLV2_LENGTH_BYTES,
+               SSLV2_FIXED_BYTES);
+    direction->message_header[0] = SS_TLS_CLIENT_HELLO;
 }
 
 static enum state state_of_handshake(const struct ss_tls_direction *direction)
@@ -248,14 +249,15 @@ static void enter_body(struct ss_tls_direction *direction, struct ss_pool *pool)
 /* Each read_...: one step on. True where *ret_event is to be handed out, be it SS_TLS_MORE; false to step
  * again. */
 
-/* A record header that is whole at hand and sound, as nearly all are. False: byte by byte, until it is known
- * what is wrong where. */
+/* A record header that is whole at hand and sound, as nearly all are; the first one, too, where it is of a
+ * handshake. False: byte by byte, until it is known what is wrong where. */
 static bool take_whole_header(struct ss_tls_direction *direction, struct ss_span *input)
 {
     const uint8_t *at = input->at;
 
-    if (!direction->has_begun || direction->header_seen > 0 || ss_span_left(input) < RECORD_HEADER_BYTES ||
-        at[0] < SS_TLS_CHANGE_CIPHER_SPEC || at[0] > HEARTBEAT || at[1] != 3 || at[2] > 4)
+    if (direction->header_seen > 0 || ss_span_left(input) < RECORD_HEADER_BYTES ||
+        at[0] < SS_TLS_CHANGE_CIPHER_SPEC || at[0] > HEARTBEAT || at[1] != 3 || at[2] > 4 ||
+        (!direction->has_begun && at[0] != SS_TLS_HANDSHAKE))
         return false;
     memcpy(direction->header, at, RECORD_HEADER_BYTES);
     if (!length_may_be(direction))
@@ -272,14 +274,17 @@ static bool read_header(struct ss_tls_direction *direction, struct ss_pool *pool
     uint8_t byte;
 
     if (take_whole_header(direction, input)) {
-        enter_body(direction, pool);
+        if (direction->has_begun)
+            enter_body(direction, pool);
+        else
+            direction->state = AT_FIRST_BYTE;
         return false;
     }
     if (!ss_span_u8(input, &byte))
         return true;
     if (direction->header_seen == 0)
         direction->record_begin = direction->offset;
-    direction->header[direction->header_seen++] = byte;
+    direction->sslv2_header[direction->header_seen++] = byte;
     direction->offset++;
 
     bool is_sslv2 = !direction->has_begun && (direction->header[0] & 0x80) != 0;
@@ -325,7 +330,6 @@ static void finish_message(struct ss_tls_direction *direction, struct ss_span me
     ret_event->kind = SS_TLS_MESSAGE;
     ret_event->begin = direction->message_begin;
     ret_event->end = direction->offset;
-    ret_event->record_begin = direction->message_record;
     ret_event->type = direction->message_header[0];
     ret_event->sslv2 = direction->is_sslv2;
     ret_event->message = message;
@@ -342,13 +346,14 @@ static bool read_message_header(struct ss_tls_direction *direction, struct ss_sp
         direction->state = IN_LOST;
         return false;
     }
-    if (direction->message_seen == 0) {
+    if (direction->message_seen == 0)
         direction->message_begin = direction->offset;
-        direction->message_record = direction->record_begin;
-    }
     uint32_t wanted = MESSAGE_HEADER_BYTES - direction->message_seen, bytes = available(direction, input);
     bytes = bytes < wanted ? bytes : wanted;
-    memcpy(direction->message_header + direction->message_seen, input->at, bytes);
+    if (bytes == MESSAGE_HEADER_BYTES)
+        memcpy(direction->message_header, input->at, MESSAGE_HEADER_BYTES);
+    else
+        memcpy(direction->message_header + direction->message_seen, input->at, bytes);
     direction->message_seen += bytes;
     consume(direction, input, bytes);
     if (bytes < wanted)
@@ -478,24 +483,23 @@ void ss_tls_init(struct ss_tls_direction *direction)
     *direction = (struct ss_tls_direction){.state = AT_HEADER, .block = SS_POOL_NONE};
 }
 
-struct ss_tls_event ss_tls_next(struct ss_tls_direction *direction, struct ss_pool *pool,
-                                struct ss_span *input)
+void ss_tls_next(struct ss_tls_direction *direction, struct ss_pool *pool, struct ss_span *input,
+                 struct ss_tls_event *ret_event)
 {
-    struct ss_tls_event event = {.kind = SS_TLS_MORE};
+    *ret_event = (struct ss_tls_event){.kind = SS_TLS_MORE};
 
     /* Most bytes of a connection are inside encrypted records: they are counted, and that is all. */
     size_t left = ss_span_left(input);
     if (direction->state == IN_OPAQUE && direction->missing == 0 && left < direction->record_left) {
         direction->record_left -= (uint32_t)left;
-        direction->offset += left;
+        direction->offset += (uint32_t)left;
         input->at = input->end;
-        return event;
+        return;
     }
     if (direction->message_seen == 0)
         give_block(direction, pool); /* of the message that the last call handed out */
-    while (!step(direction, pool, input, &event))
+    while (!step(direction, pool, input, ret_event))
         continue;
-    return event;
 }
 
 bool ss_tls_skip(struct ss_tls_direction *direction, uint32_t count)

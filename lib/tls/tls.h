@@ -65,9 +65,8 @@ enum ss_tls_content_type {
 
 struct ss_tls_event {
     enum ss_tls_event_kind kind;
-    uint64_t begin;        /* offset of its first byte: of the message, or of the record's header */
-    uint64_t end;          /* offset just past its last byte */
-    uint64_t record_begin; /* MESSAGE: offset of the header of the record in which it began; else == begin */
+    uint32_t begin;        /* offset of its first byte: of the message, or of the record's header */
+    uint32_t end;          /* offset just past its last byte */
     uint8_t type;          /* MESSAGE: enum ss_tls_handshake_type; PROTECTED: content type */
     bool sslv2;            /* MESSAGE: an SSLv2-framed ClientHello (RFC 5246 appendix E.2) */
     uint16_t record_bytes; /* PROTECTED: length field of the record */
@@ -77,10 +76,10 @@ struct ss_tls_event {
     struct ss_span message;
 };
 
-/* One direction. Opaque but for its size: the caller embeds it. What an opaque record's body touches comes
- * first. */
+/* One direction. Opaque but for its size: the caller embeds it. Offsets wrap, as TCP's numbers do. What an
+ * opaque record's body touches comes first. */
 struct ss_tls_direction {
-    uint64_t offset;       /* of the next byte */
+    uint32_t offset;       /* of the next byte */
     uint32_t record_left;  /* bytes of the record's body still to come */
     uint32_t missing;      /* of them, those that nobody saw and that come next */
     uint8_t state;         /* see tls.c */
@@ -90,15 +89,19 @@ struct ss_tls_direction {
     bool is_sslv2;         /* the message under way is an SSLv2-framed hello */
     uint8_t empty_records; /* handshake records without a body in a row */
     uint8_t header_seen;   /* of the record header */
-    uint8_t header[11];    /* record header, or the fixed part of an SSLv2 hello */
-    uint8_t message_header[4];
-    uint8_t alert[2];        /* an alert's two bytes */
-    uint32_t block;          /* pool block that collects a hello, or SS_POOL_NONE */
-    uint32_t message_bytes;  /* body length of the message under way */
-    uint32_t message_seen;   /* of its header and body; 0: none is under way */
-    uint64_t record_begin;   /* of the record under way */
-    uint64_t message_begin;  /* of the message under way */
-    uint64_t message_record; /* record in which it began */
+    union {
+        struct {
+            uint8_t header[5]; /* of the record */
+            uint8_t message_header[4];
+            uint8_t alert[2]; /* an alert's two bytes */
+        };
+        uint8_t sslv2_header[11]; /* the fixed part of an SSLv2 hello, with which a direction may begin */
+    };
+    uint32_t block;         /* pool block that collects a hello, or SS_POOL_NONE */
+    uint32_t message_bytes; /* body length of the message under way */
+    uint32_t message_seen;  /* of its header and body; 0: none is under way */
+    uint32_t record_begin;  /* of the record under way */
+    uint32_t message_begin; /* of the message under way */
 };
 
 void ss_tls_init(struct ss_tls_direction *direction);
@@ -106,10 +109,10 @@ void ss_tls_init(struct ss_tls_direction *direction);
 /* Bytes begin like an SSLv2-framed ClientHello, by all of its fixed part. */
 bool ss_tls_is_sslv2_hello(struct ss_span bytes);
 
-/* Reads on in *input, which shrinks by what was consumed. Returns one event; call again until SS_TLS_MORE (or
+/* Reads on in *input, which shrinks by what was consumed. Gives one event; call again until SS_TLS_MORE (or
  * NOT_TLS, BROKEN). */
-struct ss_tls_event ss_tls_next(struct ss_tls_direction *direction, struct ss_pool *pool,
-                                struct ss_span *input);
+void ss_tls_next(struct ss_tls_direction *direction, struct ss_pool *pool, struct ss_span *input,
+                 struct ss_tls_event *ret_event);
 
 /* count bytes of the direction passed that nobody saw; call it when ss_tls_next wanted more. Inside a
  * record's body the framing goes on: a message that lost bytes of its body is reported with message.at ==

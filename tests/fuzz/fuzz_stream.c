@@ -39,6 +39,7 @@ struct model {
 };
 
 static struct model model;
+static struct ss_stream_more more;
 static uint8_t data[1u << 16];
 static _Alignas(64) unsigned char memory[POOL_BLOCKS * SS_STREAM_BLOCK_BYTES];
 
@@ -50,25 +51,31 @@ static void require(bool holds)
         abort();
 }
 
-static OF_MODEL bool is_held(const struct ss_stream *stream, uint32_t seq)
+static const struct ss_stream_held *held_at(const struct ss_pool *pool, uint32_t block)
 {
-    for (unsigned i = 0; i < stream->held_count; i++) {
-        if (seq - stream->held[i].seq < stream->held[i].bytes)
+    return block == SS_POOL_NONE ? NULL : ss_pool_at(pool, block);
+}
+
+static OF_MODEL bool is_held(const struct ss_stream *stream, const struct ss_pool *pool, uint32_t seq)
+{
+    for (const struct ss_stream_held *held = held_at(pool, stream->held); held != NULL;
+         held = held_at(pool, held->next)) {
+        if (seq - held->seq < held->bytes)
             return true;
     }
     return false;
 }
 
 /* The model takes what the stream has not refused and had not seen; says how many bytes were new. */
-static OF_MODEL uint32_t model_take(const struct ss_stream *stream, const struct ss_segment *segment,
-                                    bool was_refused)
+static OF_MODEL uint32_t model_take(const struct ss_stream *stream, const struct ss_pool *pool,
+                                    const struct ss_segment *segment, bool was_refused)
 {
     uint32_t taken = 0;
     for (uint32_t i = 0; i < segment->bytes; i++) {
         uint32_t offset = segment->seq + i - model.first;
         if (offset >= MODEL_BYTES || offset < model.given || model.state[offset] != UNSEEN)
             continue;
-        if (was_refused && !is_held(stream, segment->seq + i))
+        if (was_refused && !is_held(stream, pool, segment->seq + i))
             continue;
         model.state[offset] = i < segment->captured ? KNOWN : CUT;
         model.bytes[offset] = i < segment->captured ? segment->data[i] : 0;
@@ -106,17 +113,26 @@ static void check_points(const struct ss_stream_point *points, unsigned count)
         require(ss_seq_before(points[i - 1].seq, points[i].seq) && points[i - 1].time_ns < points[i].time_ns);
 }
 
+static void check_held(const struct ss_stream *stream, const struct ss_pool *pool)
+{
+    uint32_t end = stream->edge + 1; /* there is a hole before it */
+    unsigned count = 0;
+    for (const struct ss_stream_held *held = held_at(pool, stream->held); held != NULL;
+         held = held_at(pool, held->next), count++) {
+        require(ss_seq_reached(held->seq, end));
+        end = held->seq + held->bytes;
+    }
+    require(count == stream->held_count);
+}
+
 static void check_stream(const struct ss_stream *stream, const struct ss_pool *pool)
 {
     require(stream->given == stream->edge && stream->edge == model.first + model.given);
     require(model.given == model.high || model.state[model.given] == UNSEEN);
     require(stream->held_count <= SS_STREAM_HELD && pool->used == stream->held_count);
-    require(stream->held_count == 0 || ss_seq_before(stream->edge, stream->held[0].seq));
-    for (unsigned i = 1; i < stream->held_count; i++)
-        require(ss_seq_reached(stream->held[i].seq, stream->held[i - 1].seq + stream->held[i - 1].bytes));
-    require((stream->held_count > 0) == (stream->hole_since_ns != 0));
-    check_points(stream->progress, stream->progress_count);
-    check_points(stream->acks, stream->ack_count);
+    check_held(stream, pool);
+    check_points(stream->more != NULL ? stream->more->progress : stream->few, stream->progress_count);
+    check_points(stream->more != NULL ? stream->more->acks : stream->few_acks, stream->ack_count);
 }
 
 static void check_answers(const struct ss_stream *stream, uint32_t offset)
@@ -165,7 +181,7 @@ static void step_segment(struct ss_stream *stream, struct ss_pool *pool, const s
     struct ss_segment_fate fate = ss_stream_feed(stream, pool, segment);
     if (fate.kind == SS_SEGMENT_FILLED)
         check_filled(&fate);
-    uint32_t taken = model_take(stream, segment, fate.kind == SS_SEGMENT_REFUSED);
+    uint32_t taken = model_take(stream, pool, segment, fate.kind == SS_SEGMENT_REFUSED);
     bool moved = stream->edge != edge_before;
 
     require(moved == (fate.kind == SS_SEGMENT_NEW || fate.kind == SS_SEGMENT_FILLED));
@@ -179,7 +195,7 @@ static void step_segment(struct ss_stream *stream, struct ss_pool *pool, const s
 
 static void step_skip(struct ss_stream *stream, struct ss_pool *pool)
 {
-    uint32_t missing = ss_stream_skip_hole(stream, model.now_ns);
+    uint32_t missing = ss_stream_skip_hole(stream, pool, model.now_ns);
     for (uint32_t i = 0; i < missing; i++) {
         require(model.state[model.given] == UNSEEN);
         model.state[model.given] = CUT;
@@ -206,6 +222,8 @@ static void step(struct ss_stream *stream, struct ss_pool *pool, struct ss_span 
         return;
     }
     model.now_ns += ticks;
+    if (stream->more == NULL && ticks & 0x80)
+        ss_stream_extend(stream, &more);
     /* Mostly near the edge, sometimes far from it; bit 7: exactly at it. */
     int32_t ahead = what & 0x80 ? 0 : what & 0x40 ? (int16_t)where * 64 : (int16_t)where / 16;
     uint32_t at = stream->edge + (uint32_t)ahead;

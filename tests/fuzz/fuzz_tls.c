@@ -5,7 +5,7 @@
  * The first bytes of the input say how the rest, one direction, is cut, where bytes of it are missing, and
  * whether the caller unprotects; the rest is fed whole, one byte at a time, and as cut. Held:
  *   - the events are the same, whatever the cut, and so is what the hellos say
- *   - offsets are ordered: record_begin <= begin <= end, ends never go back and stay within the input
+ *   - offsets are ordered: begin <= end, ends never go back and stay within the input
  *   - at most one block is taken at a time, and none is left after the release
  *   - BEGIN comes once and first, NOT_TLS only before it, nothing after NOT_TLS or BROKEN
  *
@@ -117,7 +117,7 @@ static void take_event(struct run *run, const struct ss_tls_event *event, const 
 {
     struct outcome *outcome = &run->outcome;
     HOLD(!run->has_ended);
-    HOLD(event->record_begin <= event->begin && event->begin <= event->end);
+    HOLD(event->begin <= event->end);
     HOLD(event->end >= run->last_end && event->end <= run->size);
     HOLD((event->kind == SS_TLS_BEGIN || event->kind == SS_TLS_NOT_TLS)
              ? !run->has_begun
@@ -129,7 +129,6 @@ static void take_event(struct run *run, const struct ss_tls_event *event, const 
     uint64_t facts[] = {event->kind,
                         event->begin,
                         event->end,
-                        event->record_begin,
                         event->type,
                         event->sslv2,
                         event->record_bytes,
@@ -154,7 +153,8 @@ static void feed(struct run *run, const uint8_t *bytes, size_t length, const str
     memcpy(piece, bytes, length);
     struct ss_span input = ss_span_of(piece, length);
     for (;;) {
-        struct ss_tls_event event = ss_tls_next(&run->direction, run->pool, &input);
+        struct ss_tls_event event;
+        ss_tls_next(&run->direction, run->pool, &input, &event);
         HOLD(run->pool->used <= 1);
         if (event.kind == SS_TLS_MORE)
             break;

@@ -2832,6 +2832,53 @@ static void a_handshake_whose_evidence_finds_no_block_is_judged_with_low_confide
     free_tape(tape);
 }
 
+/* A ClientHello in more segments than a handshake remembers without a block for more. */
+static void put_hello_in_segments(struct tape *tape, struct connection *c, int64_t us)
+{
+    for (size_t from = 0; from < 60; from += 10)
+        send_as(tape, c, SS_CLIENT, us + (int64_t)from,
+                (struct send){.offset = AUTO, .payload = &hello13, .from = from, .to = from + 10});
+}
+
+static void put_long_handshake(struct tape *tape, struct connection *c, int64_t us)
+{
+    open_tcp(tape, c, us);
+    put_hello_in_segments(tape, c, us + 20500);
+    send_as(tape, c, SS_CLIENT, us + 20600,
+            (struct send){.offset = AUTO, .acked = AUTO, .payload = &hello13, .from = 60});
+    data(tape, c, SS_SERVER, us + 21700, &server13);
+    ack(tape, c, SS_CLIENT, us + 41800);
+    data(tape, c, SS_CLIENT, us + 1050000, &answer13);
+    ack(tape, c, SS_SERVER, us + 1050020);
+}
+
+static void a_long_handshake_that_finds_no_block_is_judged_with_low_confidence_and_counted(void **state)
+{
+    (void)state;
+    for (unsigned others = 0; others <= 256; others += 256) { /* there are 256 blocks */
+        struct tape *tape = new_tape();
+        struct ss_analyzer_config config = plain_config();
+        struct connection late = connection_of(9);
+
+        for (unsigned i = 0; i < others; i++) {
+            struct connection c = connection_of((uint16_t)(1000 + i));
+            syn(tape, &c, i);
+            put_hello_in_segments(tape, &c, 1000 + i);
+        }
+        put_long_handshake(tape, &late, 5000);
+        config.slow.handshake_ns = 300 * SS_NS_PER_MS;
+        struct played *played = open_player(config);
+        feed(played, tape, 0, tape->count, 64);
+        assert_int_equal(played->count, 1);
+        assert_int_equal(played->found[0].verdict, SS_VERDICT_CLIENT);
+        assert_int_equal(played->found[0].confidence, others > 0 ? SS_CONFIDENCE_LOW : SS_CONFIDENCE_HIGH);
+        assert_int_equal(played->found[0].mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(20500));
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->lacking_evidence, others > 0);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
 static void the_block_of_evidence_goes_on_to_the_next_handshake(void **state)
 {
     (void)state;
@@ -3671,6 +3718,7 @@ int main(void)
         cmocka_unit_test(
             a_half_open_connection_that_is_answered_after_all_lacks_the_evidence_that_it_gave_away),
         cmocka_unit_test(a_handshake_whose_evidence_finds_no_block_is_judged_with_low_confidence_and_counted),
+        cmocka_unit_test(a_long_handshake_that_finds_no_block_is_judged_with_low_confidence_and_counted),
         cmocka_unit_test(the_block_of_evidence_goes_on_to_the_next_handshake),
         cmocka_unit_test(findings_that_nobody_fetches_are_counted_and_flush_waits_for_room),
         cmocka_unit_test(a_connection_is_forgotten_after_its_silence_however_long_that_was),

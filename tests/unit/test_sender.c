@@ -292,15 +292,35 @@ static void the_length_of_a_tick_is_learned(void **state)
 static void the_first_and_the_latest_samples_are_kept(void **state)
 {
     (void)state;
-    struct ss_sender_clock clock = {0};
+    for (unsigned with_more = 0; with_more < 2; with_more++) {
+        struct ss_sender_clock clock = {0};
+        struct ss_sender_sample more[SS_SENDER_CLOCK_SAMPLES];
+        const struct ss_sender_sample *samples = with_more ? more : clock.few;
+        unsigned room = with_more ? SS_SENDER_CLOCK_SAMPLES : SS_SENDER_CLOCK_FEW;
+        for (unsigned i = 0; i < 100; i++) {
+            if (with_more && ss_sender_clock_is_full(&clock))
+                ss_sender_clock_extend(&clock, more);
+            ss_sender_clock_note(&clock, i * 10, i * 10 * MS);
+        }
+        assert_int_equal(clock.count, room);
+        assert_int_equal(samples[SS_SENDER_CLOCK_FIRST - 1].value, 30);
+        assert_int_equal(samples[room - 1].value, 990);
+        for (unsigned i = 1; i < room; i++)
+            assert_true(samples[i].time_us > samples[i - 1].time_us);
+    }
+}
 
-    for (unsigned i = 0; i < 100; i++)
-        ss_sender_clock_note(&clock, i * 10, i * 10 * MS);
-    assert_int_equal(clock.count, SS_SENDER_CLOCK_SAMPLES);
-    assert_int_equal(clock.value[SS_SENDER_CLOCK_FIRST - 1], 30);
-    assert_int_equal(clock.value[SS_SENDER_CLOCK_SAMPLES - 1], 990);
-    for (unsigned i = 1; i < clock.count; i++)
-        assert_true(clock.time_ns[i] > clock.time_ns[i - 1]);
+static void a_clock_says_nothing_of_what_is_half_an_hour_away(void **state)
+{
+    (void)state;
+    struct ss_sender_clock clock = {0};
+    int64_t far_ns = 3600 * 1000 * MS, sent_ns;
+
+    ss_sender_clock_note(&clock, 10, 10 * MS);
+    ss_sender_clock_note(&clock, 3600010, far_ns + 10 * MS);
+    assert_int_equal(clock.count, 1);
+    assert_false(ss_sender_clock_between(&clock, MS, 10 * MS, far_ns + 10 * MS, &sent_ns));
+    assert_int_equal(ss_sender_clock_late(&clock, MS, far_ns + 10 * MS), 0);
 }
 
 int main(void)
@@ -321,6 +341,7 @@ int main(void)
         cmocka_unit_test(no_segment_is_late_by_more_than_the_time_since_the_one_before),
         cmocka_unit_test(the_length_of_a_tick_is_learned),
         cmocka_unit_test(the_first_and_the_latest_samples_are_kept),
+        cmocka_unit_test(a_clock_says_nothing_of_what_is_half_an_hour_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

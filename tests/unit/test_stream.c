@@ -22,6 +22,7 @@ static const uint32_t FIRSTS[] = {1000, UINT32_MAX - 2, UINT32_MAX - 3000};
 
 struct bench {
     struct ss_stream stream;
+    struct ss_stream_more more;
     struct ss_pool pool;
     uint32_t first;
     _Alignas(8) unsigned char memory[BLOCKS * SS_STREAM_BLOCK_BYTES];
@@ -36,6 +37,7 @@ static struct bench *open_bench(uint32_t first, uint32_t blocks)
     bench->first = first;
     ss_pool_init(&bench->pool, bench->memory, SS_STREAM_BLOCK_BYTES, blocks);
     ss_stream_init(&bench->stream);
+    ss_stream_extend(&bench->stream, &bench->more);
     ss_stream_start(&bench->stream, first);
     return bench;
 }
@@ -548,7 +550,7 @@ static void a_segment_that_claims_more_captured_than_sent_is_cut_to_what_was_sen
 
 static void skip_hole(struct bench *bench, int64_t time_ns, uint32_t missing)
 {
-    assert_int_equal(ss_stream_skip_hole(&bench->stream, time_ns), missing);
+    assert_int_equal(ss_stream_skip_hole(&bench->stream, &bench->pool, time_ns), missing);
     memset(bench->text + bench->length, '?', missing);
     bench->length += missing;
     drain(bench, NULL);
@@ -738,6 +740,41 @@ static void a_forgotten_acknowledgement_is_answered_late_but_never_early(void **
     close_bench(bench);
 }
 
+static void without_more_room_points_are_forgotten_sooner_and_as_late(void **state)
+{
+    (void)state;
+    struct bench *bench = open_bench(7, BLOCKS);
+    bench->stream.more = NULL;
+    for (uint32_t i = 0; i < 20; i++) {
+        assert_int_equal(ss_stream_is_full(&bench->stream), i >= SS_STREAM_FEW);
+        assert_int_equal(ss_stream_is_full_for(&bench->stream, 7 + i + 1), i >= SS_STREAM_FEW_ACKS);
+        feed(bench, i, "x", 100 * ((int64_t)i + 1));
+        acknowledge(bench, i + 1, 100 * ((int64_t)i + 1) + 10);
+        assert_int_equal(seen_at(bench, i + 1), 100 * ((int64_t)i + 1));
+        assert_int_equal(acknowledged_at(bench, i + 1), 100 * ((int64_t)i + 1) + 10);
+    }
+    for (uint32_t offset = 1; offset <= 20; offset++) {
+        assert_true(seen_at(bench, offset) >= 100 * (int64_t)offset);
+        assert_true(acknowledged_at(bench, offset) >= 100 * (int64_t)offset + 10);
+    }
+    close_bench(bench);
+}
+
+static void more_room_keeps_what_was_remembered(void **state)
+{
+    (void)state;
+    struct bench *bench = open_bench(7, BLOCKS);
+    bench->stream.more = NULL;
+    for (uint32_t i = 0; i < 10; i++) {
+        if (i == 3)
+            ss_stream_extend(&bench->stream, &bench->more);
+        feed(bench, i, "x", 100 * ((int64_t)i + 1));
+    }
+    for (uint32_t offset = 1; offset <= 10; offset++)
+        assert_int_equal(seen_at(bench, offset), 100 * (int64_t)offset);
+    close_bench(bench);
+}
+
 static void segments_of_one_burst_share_a_point(void **state)
 {
     (void)state;
@@ -791,7 +828,7 @@ static void a_released_stream_gives_its_blocks_back_and_keeps_its_times(void **s
     ss_stream_release(&bench->stream, &bench->pool);
     ss_stream_release(&bench->stream, &bench->pool);
     assert_int_equal(bench->pool.used, 0);
-    assert_int_equal(bench->stream.hole_since_ns, 0);
+    assert_int_equal(ss_stream_hole_since(&bench->stream, &bench->pool), 0);
     assert_int_equal(seen_at(bench, 2), 100);
     close_bench(bench);
 }
@@ -846,6 +883,8 @@ int main(void)
         cmocka_unit_test(a_forgotten_time_is_answered_late_but_never_early),
         cmocka_unit_test(unacknowledged_points_outlast_acknowledged_ones),
         cmocka_unit_test(a_forgotten_acknowledgement_is_answered_late_but_never_early),
+        cmocka_unit_test(without_more_room_points_are_forgotten_sooner_and_as_late),
+        cmocka_unit_test(more_room_keeps_what_was_remembered),
         cmocka_unit_test(segments_of_one_burst_share_a_point),
         cmocka_unit_test(a_stream_starts_anew_only_before_its_first_byte),
         cmocka_unit_test(a_stream_not_started_knows_no_acknowledgements),
