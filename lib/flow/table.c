@@ -139,7 +139,8 @@ static unsigned make_room(const struct ss_flow_table *table, struct ss_flow_buck
     return SS_FLOW_SLOTS;
 }
 
-/* A slot for a new key: in its first bucket if there is one, or in its second, or where one can be made. */
+/* A slot for a new key: in its first bucket if there is one, or in its second, or where one can be made. Then
+ * what moved is in both of its buckets, until that slot is taken. */
 static unsigned slot_for(const struct ss_flow_table *table, uint64_t hash, struct ss_flow_bucket **ret_bucket)
 {
     struct ss_flow_bucket *const both[] = {first_bucket(table, hash), second_bucket(table, hash)};
@@ -159,15 +160,16 @@ static unsigned slot_for(const struct ss_flow_table *table, uint64_t hash, struc
 uint32_t ss_flow_add(struct ss_flow_table *table, const struct ss_flow_key *key, uint64_t hash)
 {
     struct ss_flow_bucket *bucket;
-    unsigned slot = slot_for(table, hash, &bucket);
+    uint32_t number = ss_pool_take(&table->entries);
 
+    if (number == SS_POOL_NONE)
+        return SS_FLOW_NONE;
+    unsigned slot = slot_for(table, hash, &bucket);
     if (slot == SS_FLOW_SLOTS) {
+        ss_pool_give(&table->entries, number);
         table->overflow++;
         return SS_FLOW_NONE;
     }
-    uint32_t number = ss_pool_take(&table->entries);
-    if (number == SS_POOL_NONE)
-        return SS_FLOW_NONE;
 
     struct ss_flow *flow = ss_flow_at(table, number);
     *flow = (struct ss_flow){.key = *key,

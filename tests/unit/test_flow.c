@@ -396,6 +396,27 @@ static void where_both_buckets_are_full_an_entry_goes_to_its_other_one(void **st
     close_table(&table);
 }
 
+/* Room that was made for a newcomer which then found no entry would leave what had moved in both buckets. */
+static void a_newcomer_to_a_full_table_moves_nothing(void **state)
+{
+    (void)state;
+    struct ss_flow_table table = open_table(2 * SS_FLOW_SLOTS);
+    uint32_t numbers[2 * SS_FLOW_SLOTS], from = 0;
+
+    for (unsigned i = 0; i < ROWS(numbers); i++) {
+        numbers[i] = i == 0 ? next_of(&table, 0, 2, &from) : next_of(&table, 0, 1, &from);
+        assert_true(add(&table, numbers[i]) != SS_FLOW_NONE);
+    }
+    assert_int_equal(add(&table, next_of(&table, 0, 1, &from)), SS_FLOW_NONE);
+    for (unsigned i = 0; i < ROWS(numbers); i++)
+        ss_flow_remove(&table, find(&table, numbers[i]));
+    for (uint64_t bucket = 0; bucket <= table.bucket_mask; bucket++) {
+        for (unsigned slot = 0; slot < SS_FLOW_SLOTS; slot++)
+            assert_int_equal(table.buckets[bucket].tag[slot], 0);
+    }
+    close_table(&table);
+}
+
 static void a_table_that_is_full_to_the_brim_has_room_in_its_buckets(void **state)
 {
     (void)state;
@@ -496,6 +517,7 @@ int main(void)
         cmocka_unit_test(a_full_table_refuses_the_newcomer_and_keeps_the_rest),
         cmocka_unit_test(keys_of_the_same_two_buckets_fill_both_and_then_are_refused_and_counted),
         cmocka_unit_test(where_both_buckets_are_full_an_entry_goes_to_its_other_one),
+        cmocka_unit_test(a_newcomer_to_a_full_table_moves_nothing),
         cmocka_unit_test(a_table_that_is_full_to_the_brim_has_room_in_its_buckets),
         cmocka_unit_test(in_a_full_table_99_of_100_keys_are_in_their_first_bucket),
         cmocka_unit_test(the_hand_of_ageing_visits_each_entry_once_a_round),
