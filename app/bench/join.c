@@ -19,7 +19,8 @@
 #define WAITING_MAX 65536 /* as the appliance has it */
 #define EPOCH_NS    1795390095000000000LL
 #define S           1000000000LL
-#define GAP_NS      50000 /* 20,000 a second */
+#define GAP_NS      50000     /* 20,000 a second */
+#define TOOK_NS     300000000 /* a handshake */
 #define A_TICK      100
 
 struct storm {
@@ -67,7 +68,8 @@ static struct ss_news news_of(const struct storm *storm, unsigned number)
                             .start_ns = at_ns,
                             .accept_ns = at_ns,
                             .served_ns = at_ns + 1000000,
-                            .end_ns = at_ns + 20 * 1000000};
+                            .end_ns = at_ns + TOOK_NS,
+                            .over_ns = at_ns + TOOK_NS};
 }
 
 static struct ss_event event_of(const struct storm *storm, unsigned number)
@@ -76,7 +78,7 @@ static struct ss_event event_of(const struct storm *storm, unsigned number)
                              .moment = SS_EVENT_ACCEPTED,
                              .time_ns = EPOCH_NS + (int64_t)number * GAP_NS + storm->shift_ns,
                              .time_resolution_ns = 1000000,
-                             .duration_ns = 300000000};
+                             .duration_ns = TOOK_NS};
     event.logged_ns = event.time_ns;
     if (storm->without_port)
         event.client.port = 0;

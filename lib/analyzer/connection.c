@@ -260,15 +260,20 @@ static void note_clock_error(struct ss_flow *flow, const struct ss_frame *frame)
         flow->clock_error_ns = frame->clock_error_ns;
 }
 
+/* Counted, so that its record knows how many are missing. */
+static enum ss_refusal shed_bulk(struct ss_flow *flow)
+{
+    count_packet(flow);
+    return SS_REFUSED_SHED_BULK;
+}
+
 /* What is left to do with it once its handshake, if it is of one, has had its share. */
 static enum ss_refusal take_rest(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned i, bool is_shed)
 {
     if (flow->state == SS_FLOW_NOT_TLS)
         return SS_REFUSED_NOT_TLS;
-    if (is_shed) {
-        count_packet(flow); /* so that its record knows how many are missing */
-        return SS_REFUSED_SHED_BULK;
-    }
+    if (is_shed)
+        return shed_bulk(flow);
     if (flow->state == SS_FLOW_DONE)
         note_clock_error(flow, analyzer->burst.frame[i]);
     keep_frames(analyzer, flow, i);
@@ -298,15 +303,14 @@ static __attribute__((noinline)) enum ss_refusal take_any(struct ss_analyzer *an
     return refused;
 }
 
-/* The connection of a packet as they come by the million: its handshake was judged, and nothing begins, ends
- * or is left out. NULL is no judgement, only that take_any() has to look (bench: min64). */
+/* The connection of a packet as they come by the million: its handshake was judged, and nothing begins or
+ * ends. NULL is no judgement, only that take_any() has to look (bench: min64). */
 static struct ss_flow *settled_flow(const struct ss_analyzer *analyzer, unsigned i)
 {
     const struct ss_burst *burst = &analyzer->burst;
     bool is_plain = !(burst->packet[i].flags & (SS_TCP_FIN | SS_TCP_SYN | SS_TCP_RST));
 
-    if (burst->flow[i] == SS_FLOW_NONE || !is_plain || burst->datagram != NULL ||
-        analyzer->shed != SS_SHED_NOTHING)
+    if (burst->flow[i] == SS_FLOW_NONE || !is_plain || burst->datagram != NULL)
         return NULL;
     struct ss_flow *flow = ss_flow_at(&analyzer->flows, burst->flow[i]);
     bool is_settled = flow->state == SS_FLOW_DONE && !flow->is_closed &&
@@ -323,6 +327,8 @@ enum ss_refusal ss_connection_packet(struct ss_analyzer *analyzer, unsigned i)
     if (flow == NULL)
         return take_any(analyzer, i);
     flow->last_seen_ms = burst->age_ms[i];
+    if (analyzer->shed >= SS_SHED_BULK)
+        return shed_bulk(flow);
     note_clock_error(flow, burst->frame[i]);
     keep(analyzer, flow, burst->frame[i]);
     return SS_REFUSED_NOTHING;
