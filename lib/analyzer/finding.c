@@ -12,6 +12,21 @@ char *ss_finding_id(const struct ss_finding *finding, char ret_text[SS_ID_TEXT_M
     return ret_text;
 }
 
+struct ss_verdict_evidence ss_finding_evidence(const struct ss_finding *finding)
+{
+    bool one_sided = finding->visibility != SS_SEEN_BOTH;
+    bool is_partial = one_sided || finding->tap_missing_bytes > 0;
+
+    return (struct ss_verdict_evidence){.flags = finding->flags,
+                                        .proxy_ns = SS_MARK_UNSEEN,
+                                        .clock_error_ns = finding->clock_error_ns,
+                                        .one_sided = one_sided,
+                                        .is_end_hidden =
+                                            is_partial && finding->outcome != SS_OUTCOME_COMPLETE,
+                                        .lacks_evidence = finding->lacks_evidence,
+                                        .tap_missing_bytes = finding->tap_missing_bytes};
+}
+
 int64_t ss_finding_end_ns(const struct ss_finding *finding)
 {
     int64_t last_ns = 0;

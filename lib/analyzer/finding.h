@@ -78,6 +78,9 @@ struct ss_finding {
 /* Its name in files and telemetry: start time and a hash of the endpoints, hexadecimal. */
 char *ss_finding_id(const struct ss_finding *finding, char ret_text[SS_ID_TEXT_MAX]);
 
+/* What its verdict rests on, as far as the wire tells: flagged by the wire, no proxy's word. */
+struct ss_verdict_evidence ss_finding_evidence(const struct ss_finding *finding);
+
 /* When it was over for those who waited, from its first packet on: its last mark, or later what it was given
  * up at, or what its last message met behind the tap. */
 int64_t ss_finding_end_ns(const struct ss_finding *finding);

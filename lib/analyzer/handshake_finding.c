@@ -47,6 +47,12 @@ static enum ss_visibility visibility_of(const struct ss_handshake *handshake)
     return handshake->saw[SS_CLIENT] ? SS_SEEN_CLIENT_ONLY : SS_SEEN_SERVER_ONLY;
 }
 
+/* The other side has acknowledged what the mirror does not show. */
+static bool is_hidden(const struct ss_handshake *handshake, enum ss_side side)
+{
+    return !handshake->saw[side] && handshake->stream[side].started;
+}
+
 static uint16_t added(uint16_t a, uint16_t b)
 {
     return (uint16_t)(a + b < UINT16_MAX ? a + b : UINT16_MAX);
@@ -112,6 +118,8 @@ static void begin_timeline(const struct ss_handshake *handshake, struct ss_timel
         timeline->mark_ns[SS_MARK_CLIENT_HELLO_2] = SS_MARK_UNSEEN;
     timeline->client_rtt_ns = handshake->rtt_ns[SS_CLIENT];
     timeline->server_rtt_ns = handshake->rtt_ns[SS_SERVER];
+    timeline->client_hidden = is_hidden(handshake, SS_CLIENT);
+    timeline->server_hidden = is_hidden(handshake, SS_SERVER);
     if (trouble != NULL)
         timeline->waits = trouble->waits;
     if (timeline->mark_ns[SS_MARK_SYN] != SS_MARK_UNSEEN &&

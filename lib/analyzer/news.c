@@ -39,12 +39,7 @@ static void judge(const struct ss_analyzer *analyzer, const struct ss_flow *flow
     finding->tap = (uint8_t)analyzer->config.tap;
     finding->flags = ss_slow_flags(&analyzer->config.slow, &finding->judged, finding->clock_error_ns);
 
-    struct ss_verdict_evidence evidence = {.flags = finding->flags,
-                                           .proxy_ns = SS_MARK_UNSEEN,
-                                           .clock_error_ns = finding->clock_error_ns,
-                                           .one_sided = finding->visibility != SS_SEEN_BOTH,
-                                           .lacks_evidence = finding->lacks_evidence,
-                                           .tap_missing_bytes = finding->tap_missing_bytes};
+    struct ss_verdict_evidence evidence = ss_finding_evidence(finding);
     struct ss_opinion opinion = ss_verdict_form(&finding->judged, &evidence);
     finding->verdict = (uint8_t)opinion.verdict;
     finding->confidence = (uint8_t)opinion.confidence;

@@ -398,14 +398,10 @@ struct ss_opinion ss_record_opinion(const struct ss_record *record)
         return less_sure(
             (struct ss_opinion){(enum ss_verdict)finding->verdict, (enum ss_confidence)finding->confidence},
             record->mirror_loss_ppm);
-    struct ss_verdict_evidence evidence = {
-        .flags = flags_of(record),
-        .proxy_ns = record->event->duration_ns >= 0 ? record->event->duration_ns : SS_MARK_UNSEEN,
-        .clock_error_ns = finding->clock_error_ns,
-        .one_sided = finding->visibility != SS_SEEN_BOTH,
-        .lacks_evidence = finding->lacks_evidence,
-        .tap_missing_bytes = finding->tap_missing_bytes,
-    };
+    struct ss_verdict_evidence evidence = ss_finding_evidence(finding);
+    evidence.flags = flags_of(record);
+    if (record->event->duration_ns >= 0)
+        evidence.proxy_ns = record->event->duration_ns;
     return less_sure(ss_verdict_form(&finding->judged, &evidence), record->mirror_loss_ppm);
 }
 

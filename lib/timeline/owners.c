@@ -61,10 +61,11 @@ static bool is_late_on_the_path(const struct ss_timeline *timeline, int64_t late
     return late_ns > DELAYED_ACK_NS || (answer_ns != SS_MARK_UNSEEN && answer_ns - ack_ns < late_ns);
 }
 
-static bool is_of_client(enum ss_mark mark)
+bool ss_mark_is_of_client(enum ss_mark mark)
 {
     return mark == SS_MARK_SYN || mark == SS_MARK_ACK || mark == SS_MARK_CLIENT_HELLO_FIRST ||
-           mark == SS_MARK_CLIENT_HELLO || mark == SS_MARK_CLIENT_HELLO_2 || mark == SS_MARK_CLIENT_FINISHED;
+           mark == SS_MARK_CLIENT_HELLO || mark == SS_MARK_CLIENT_HELLO_2 || mark == SS_MARK_FLIGHT_ACK ||
+           mark == SS_MARK_CLIENT_FINISHED;
 }
 
 /* The earliest mark from which the phase is its owner's. Where that was not seen, nor a later one, the time
@@ -118,7 +119,7 @@ void ss_owner_share(const struct ss_timeline *timeline, enum ss_phase phase, enu
         split(ns, server_path_ns, server_path, server);
         break;
     case OWNER_SERVER:
-        split(ns, is_of_client(since) ? server_path_ns : 0, server_path, server);
+        split(ns, ss_mark_is_of_client(since) ? server_path_ns : 0, server_path, server);
         break;
     case OWNER_SERVER_SEND:
         *server += ns;

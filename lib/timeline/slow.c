@@ -87,6 +87,8 @@ static struct ss_opinion verdict_of_share(enum ss_share share, enum ss_confidenc
 static struct ss_opinion beyond_the_wire(const struct ss_judgement *judgement, int64_t wire_ns,
                                          const struct ss_verdict_evidence *evidence)
 {
+    if (evidence->is_end_hidden)
+        return verdict_of_share(SS_SHARE_UNKNOWN, SS_CONFIDENCE_HIGH);
     if (judgement->after_ns > 0 && wire_ns + judgement->after_ns >= evidence->proxy_ns / 2)
         return verdict_of_share((enum ss_share)judgement->after_share, SS_CONFIDENCE_MEDIUM);
     return (struct ss_opinion){SS_VERDICT_PROXY,

@@ -33,6 +33,7 @@ struct ss_verdict_evidence {
     int64_t proxy_ns; /* what the proxy reported, or SS_MARK_UNSEEN */
     int64_t clock_error_ns;
     bool one_sided;      /* only one direction was seen */
+    bool is_end_hidden;  /* the mirror does not show that it was completed, and could not */
     bool lacks_evidence; /* some was seen, and found no room */
     uint32_t tap_missing_bytes;
 };

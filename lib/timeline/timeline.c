@@ -11,6 +11,7 @@ void ss_timeline_init(struct ss_timeline *timeline)
         timeline->mark_ns[i] = SS_MARK_UNSEEN;
     timeline->open_until_ns = timeline->answer_begin_ns = SS_MARK_UNSEEN;
     timeline->client_rtt_ns = timeline->server_rtt_ns = 0;
+    timeline->client_hidden = timeline->server_hidden = false;
     timeline->waits.count = 0;
 }
 
@@ -103,6 +104,23 @@ static enum ss_phase phase_after(enum ss_mark mark)
     return SS_PHASE_COUNT;
 }
 
+/* Whether the phase ended cannot be known. */
+static bool is_end_hidden(const struct ss_timeline *timeline, enum ss_phase phase)
+{
+    return ss_mark_is_of_client(ss_phase_end(phase)) ? timeline->client_hidden : timeline->server_hidden;
+}
+
+static enum ss_share largest(const int64_t share_ns[SS_SHARE_COUNT])
+{
+    enum ss_share largest = SS_SHARE_CLIENT;
+
+    for (unsigned i = 0; i < SS_SHARE_COUNT; i++) {
+        if (share_ns[i] > share_ns[largest])
+            largest = (enum ss_share)i;
+    }
+    return largest;
+}
+
 static void judge_pending(const struct ss_timeline *timeline, enum ss_tap tap, enum ss_mark last,
                           int64_t last_ns, struct ss_judgement *judgement)
 {
@@ -112,15 +130,15 @@ static void judge_pending(const struct ss_timeline *timeline, enum ss_tap tap, e
     if (timeline->open_until_ns == SS_MARK_UNSEEN || timeline->open_until_ns <= last_ns ||
         phase == SS_PHASE_COUNT)
         return;
+    bool is_hidden = is_end_hidden(timeline, phase);
+    int64_t left_ns = share_waits(timeline, tap, last_ns, timeline->open_until_ns, share_ns, &guessed_ns);
+    share_ns[is_hidden ? SS_SHARE_UNKNOWN : ss_owner_of_excess(phase, tap)] += left_ns;
+    enum ss_share share = largest(share_ns);
+    if (is_hidden && share == SS_SHARE_UNKNOWN)
+        return;
     judgement->pending_ns = timeline->open_until_ns - last_ns;
     judgement->pending_phase = (uint8_t)phase;
-    int64_t left_ns = share_waits(timeline, tap, last_ns, timeline->open_until_ns, share_ns, &guessed_ns);
-    share_ns[ss_owner_of_excess(phase, tap)] += left_ns;
-    judgement->pending_share = SS_SHARE_CLIENT;
-    for (unsigned i = 0; i < SS_SHARE_COUNT; i++) {
-        if (share_ns[i] > share_ns[judgement->pending_share])
-            judgement->pending_share = (uint8_t)i;
-    }
+    judgement->pending_share = (uint8_t)share;
 }
 
 /* The mirror has seen the last message, but who it was for had not: there is a wait after the end. */

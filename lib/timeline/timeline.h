@@ -43,6 +43,7 @@ struct ss_timeline {
     int64_t client_rtt_ns; /* least round trip seen from the tap to the client and back; 0: unknown */
     int64_t server_rtt_ns; /* the same to the server */
     int64_t open_until_ns; /* where it is not complete: when it was given up or looked at; else UNSEEN */
+    bool client_hidden, server_hidden; /* that side has spoken, and the mirror shows none of it */
     struct ss_waits waits;
 };
 
@@ -50,8 +51,9 @@ struct ss_judgement {
     int64_t duration_ns;              /* first to last mark */
     int64_t phase_ns[SS_PHASE_COUNT]; /* SS_MARK_UNSEEN where the phase's end was not seen */
     int64_t share_ns[SS_SHARE_COUNT];
-    int64_t guessed_ns;    /* of the shares: rests on the length of a silence alone */
-    int64_t pending_ns;    /* not complete: from the last mark until then; else 0. In no share. */
+    int64_t guessed_ns; /* of the shares: rests on the length of a silence alone */
+    int64_t pending_ns; /* not complete: from the last mark until then; else 0. In no share. A hidden side's
+                         * mark may have been there: it is pending by evidence alone. */
     uint8_t pending_phase; /* enum ss_phase that was waited for; SS_PHASE_COUNT: none */
     uint8_t pending_share; /* enum ss_share of whom it waited for */
     uint8_t after_share;   /* enum ss_share of after_ns */

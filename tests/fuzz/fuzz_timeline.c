@@ -82,12 +82,14 @@ static void check_verdict(struct ss_span *in, const struct ss_judgement *judged)
         evidence.flags |= SS_FLAG_PROXY;
     evidence.tap_missing_bytes = next_u8(in);
     evidence.lacks_evidence = next_u8(in) & 1;
+    evidence.is_end_hidden = next_u8(in) & 1;
 
     struct ss_opinion opinion = ss_verdict_form(judged, &evidence);
     require(opinion.verdict < SS_VERDICT_COUNT && opinion.confidence < SS_CONFIDENCE_COUNT);
     require((opinion.verdict == SS_VERDICT_NONE) == (evidence.flags == 0));
     require(!evidence.lacks_evidence || evidence.flags == 0 || opinion.confidence == SS_CONFIDENCE_LOW);
-    require(opinion.verdict != SS_VERDICT_PROXY || evidence.flags == SS_FLAG_PROXY);
+    require(opinion.verdict != SS_VERDICT_PROXY ||
+            (evidence.flags == SS_FLAG_PROXY && !evidence.is_end_hidden));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)

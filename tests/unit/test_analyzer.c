@@ -915,6 +915,7 @@ static void seen_from_one_side_it_says_so(void **state)
         flush(played);
         assert_int_equal(only_one(played)->visibility, side == 0 ? SS_SEEN_CLIENT_ONLY : SS_SEEN_SERVER_ONLY);
         assert_int_equal(only_one(played)->outcome, SS_OUTCOME_UNFINISHED);
+        assert_int_equal(only_one(played)->judged.pending_ns, 0); /* its end was not for the mirror to show */
         close_player(played);
         free(half);
         free_tape(tape);

@@ -543,6 +543,19 @@ static void a_verdict_that_rests_by_half_on_the_length_of_a_silence_is_a_guess(v
     }
 }
 
+static void where_the_mirror_hid_the_end_a_slow_report_of_the_proxy_alone_blames_nobody(void **state)
+{
+    (void)state;
+    struct judged_row row = {.shares = {[SS_SHARE_CLIENT] = 900}};
+    struct ss_judgement judged = judgement_of(&row);
+    struct ss_verdict_evidence evidence = {
+        .flags = SS_FLAG_PROXY, .proxy_ns = 5000 * US, .one_sided = true, .is_end_hidden = true};
+
+    assert_int_equal(ss_verdict_form(&judged, &evidence).verdict, SS_VERDICT_TAP);
+    evidence.proxy_ns = 1000 * US; /* the wire shows most of it */
+    assert_int_equal(ss_verdict_form(&judged, &evidence).verdict, SS_VERDICT_CLIENT);
+}
+
 static void without_all_of_its_evidence_any_verdict_is_a_guess_unless_nothing_was_slow(void **state)
 {
     (void)state;
@@ -576,6 +589,7 @@ int main(void)
         cmocka_unit_test(each_phase_has_a_flag_and_a_limit_of_its_own),
         cmocka_unit_test(the_verdict_is_the_largest_share_of_a_slow_flow),
         cmocka_unit_test(a_verdict_that_rests_by_half_on_the_length_of_a_silence_is_a_guess),
+        cmocka_unit_test(where_the_mirror_hid_the_end_a_slow_report_of_the_proxy_alone_blames_nobody),
         cmocka_unit_test(without_all_of_its_evidence_any_verdict_is_a_guess_unless_nothing_was_slow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -572,6 +572,51 @@ static void an_unfinished_handshake_waits_for_the_phase_after_its_last_mark(void
     }
 }
 
+static void nothing_is_pending_where_the_mirror_would_not_show_its_end(void **state)
+{
+    (void)state;
+    static const struct {
+        enum ss_mark last;
+        bool server_hidden;
+        bool is_pending;
+    } rows[] = {
+        {SS_MARK_CLIENT_HELLO, true, false}, {SS_MARK_CLIENT_FINISHED, true, false},
+        {SS_MARK_ACK, true, true},           {SS_MARK_CLIENT_HELLO_FIRST, true, true},
+        {SS_MARK_SYN_ACK, false, false},     {SS_MARK_SERVER_FLIGHT, false, false},
+        {SS_MARK_HELLO_ACK, false, true},    {SS_MARK_SERVER_HELLO, false, true},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct ss_timeline timeline;
+        struct ss_judgement judged;
+
+        ss_timeline_init(&timeline);
+        timeline.mark_ns[rows[i].last] = 10;
+        timeline.open_until_ns = 250;
+        timeline.server_hidden = rows[i].server_hidden;
+        timeline.client_hidden = !rows[i].server_hidden;
+        ss_timeline_judge(&timeline, SS_TAP_MIDDLE, &judged);
+        print_message("%s\n", ss_mark_name(rows[i].last));
+        assert_int_equal(judged.pending_ns, rows[i].is_pending ? 240 : 0);
+        assert_int_equal(judged.pending_phase < SS_PHASE_COUNT, rows[i].is_pending);
+    }
+}
+
+static void evidence_tells_what_is_pending_though_the_mirror_would_not_show_its_end(void **state)
+{
+    (void)state;
+    struct ss_timeline timeline;
+    struct ss_judgement judged;
+
+    ss_timeline_init(&timeline);
+    timeline.mark_ns[SS_MARK_CLIENT_HELLO] = 10;
+    timeline.open_until_ns = 250;
+    timeline.server_hidden = true;
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_RETRANSMITTED, 10, 200);
+    ss_timeline_judge(&timeline, SS_TAP_MIDDLE, &judged);
+    assert_int_equal(judged.pending_ns, 240);
+    assert_int_equal(judged.pending_share, SS_SHARE_LOSS);
+}
+
 static void what_is_pending_is_the_share_of_the_evidence_that_covers_most_of_it(void **state)
 {
     (void)state;
@@ -690,6 +735,8 @@ int main(void)
         cmocka_unit_test(waits_beyond_the_room_extend_the_last_of_their_kind),
         cmocka_unit_test(a_wait_that_goes_on_is_one),
         cmocka_unit_test(an_unfinished_handshake_waits_for_the_phase_after_its_last_mark),
+        cmocka_unit_test(nothing_is_pending_where_the_mirror_would_not_show_its_end),
+        cmocka_unit_test(evidence_tells_what_is_pending_though_the_mirror_would_not_show_its_end),
         cmocka_unit_test(what_is_pending_is_the_share_of_the_evidence_that_covers_most_of_it),
         cmocka_unit_test(a_wait_after_the_last_mark_is_told_apart),
         cmocka_unit_test(nothing_is_pending_where_nothing_is_waited_for),
