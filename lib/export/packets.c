@@ -50,17 +50,29 @@ static struct ss_frame frame_of(const struct ss_history_record *packet)
                              .link = packet->link};
 }
 
+/* Between the first mark of TLS and the last one; what was said before may be anything, in the clear. */
+static bool is_of_handshake(const struct ss_finding *finding, int64_t time_ns)
+{
+    bool has_begun = false, has_ended = true;
+
+    for (unsigned i = SS_MARK_CLIENT_HELLO_FIRST; i < SS_MARK_COUNT; i++) {
+        int64_t mark_ns = finding->mark_ns[i];
+        if (mark_ns == SS_MARK_UNSEEN)
+            continue;
+        has_begun = has_begun || time_ns >= finding->start_ns + mark_ns;
+        has_ended = has_ended && time_ns > finding->start_ns + mark_ns;
+    }
+    return has_begun && !has_ended;
+}
+
 uint32_t ss_packets_kept(const struct ss_finding *finding, const struct ss_packet_settings *settings,
                          const struct ss_history_record *packet)
 {
     struct ss_frame frame = frame_of(packet);
     struct ss_packet decoded;
 
-    for (unsigned i = 0; i < SS_MARK_COUNT; i++) {
-        if (finding->mark_ns[i] != SS_MARK_UNSEEN &&
-            packet->time_ns <= finding->start_ns + finding->mark_ns[i])
-            return packet->captured;
-    }
+    if (is_of_handshake(finding, packet->time_ns))
+        return packet->captured;
     /* What cannot be told apart from payload is not kept. */
     if (ss_packet_decode(&frame, settings, &decoded) != SS_REFUSED_NOTHING)
         return 0;

@@ -30,7 +30,7 @@ struct ss_packets {
 /* The whole file, comment in its section, each mark as a comment of its packet. 0 or a negative errno. */
 int ss_packets_write(const struct ss_packets *packets, const char *comment, int fd, struct ss_pcapng *writer);
 
-/* How many of the packet's bytes headers_only keeps: all up to the handshake's last mark, later only the
- * headers. */
+/* How many of the packet's bytes headers_only keeps: all from the first mark of TLS to the last one, of what
+ * was said before and after it only the headers. */
 uint32_t ss_packets_kept(const struct ss_finding *finding, const struct ss_packet_settings *settings,
                          const struct ss_history_record *packet);

@@ -327,6 +327,19 @@ static void headers_alone_are_kept_after_the_handshake(void **state)
     assert_int_equal(ss_packets_kept(&fixture->finding, NULL, &fixture->packets[9]), 0);
 }
 
+static void headers_alone_are_kept_of_what_was_said_before_tls(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ss_history_record *hello = &fixture->packets[3];
+
+    flow_of(fixture);
+    assert_int_equal(hello->time_ns,
+                     fixture->finding.start_ns + fixture->finding.mark_ns[SS_MARK_CLIENT_HELLO_FIRST]);
+    assert_int_equal(ss_packets_kept(&fixture->finding, NULL, hello), hello->captured);
+    hello->time_ns--;
+    assert_int_equal(ss_packets_kept(&fixture->finding, NULL, hello), 14 + 20 + 20);
+}
+
 static void a_port_beyond_the_configured_ones_has_an_interface_block_too(void **state)
 {
     struct fixture *fixture = *state;
@@ -815,6 +828,7 @@ int main(void)
         TEST(each_mark_is_a_comment_of_its_packet),
         TEST(marks_of_one_burst_find_their_packets_all_the_same),
         TEST(headers_alone_are_kept_after_the_handshake),
+        TEST(headers_alone_are_kept_of_what_was_said_before_tls),
         TEST(a_port_beyond_the_configured_ones_has_an_interface_block_too),
         TEST(the_rate_forbids_packets_and_never_a_record),
         TEST(a_further_revision_of_a_flow_takes_nothing_more_of_the_rate),
