@@ -12,6 +12,20 @@ char *ss_finding_id(const struct ss_finding *finding, char ret_text[SS_ID_TEXT_M
     return ret_text;
 }
 
+char *ss_finding_outcome(const struct ss_finding *finding, char ret_text[SS_OUTCOME_TEXT_MAX])
+{
+    const char *name = ss_outcome_name((enum ss_outcome)finding->outcome);
+    const char *alert = ss_tls_alert_name(finding->alert);
+
+    if (finding->outcome != SS_OUTCOME_ALERT)
+        snprintf(ret_text, SS_OUTCOME_TEXT_MAX, "%s", name);
+    else if (alert != NULL)
+        snprintf(ret_text, SS_OUTCOME_TEXT_MAX, "%s:%s", name, alert);
+    else
+        snprintf(ret_text, SS_OUTCOME_TEXT_MAX, "%s:%u", name, (unsigned)finding->alert);
+    return ret_text;
+}
+
 struct ss_verdict_evidence ss_finding_evidence(const struct ss_finding *finding)
 {
     bool one_sided = finding->visibility != SS_SEEN_BOTH;

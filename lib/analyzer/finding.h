@@ -16,7 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SS_ID_TEXT_MAX 32
+#define SS_ID_TEXT_MAX      32
+#define SS_OUTCOME_TEXT_MAX 64
 
 enum ss_visibility { SS_SEEN_BOTH, SS_SEEN_CLIENT_ONLY, SS_SEEN_SERVER_ONLY, SS_VISIBILITY_COUNT };
 
@@ -77,6 +78,9 @@ struct ss_finding {
 
 /* Its name in files and telemetry: start time and a hash of the endpoints, hexadecimal. */
 char *ss_finding_id(const struct ss_finding *finding, char ret_text[SS_ID_TEXT_MAX]);
+
+/* How it ended, an alert with its name or number: "alert:handshake_failure". */
+char *ss_finding_outcome(const struct ss_finding *finding, char ret_text[SS_OUTCOME_TEXT_MAX]);
 
 /* What its verdict rests on, as far as the wire tells: flagged by the wire, no proxy's word. */
 struct ss_verdict_evidence ss_finding_evidence(const struct ss_finding *finding);

@@ -150,21 +150,6 @@ static json_t *new_tls(const struct ss_finding_tls *tls)
     return whole(object, ok);
 }
 
-static json_t *new_outcome(const struct ss_finding *finding)
-{
-    char text[64];
-    const char *name = ss_outcome_name((enum ss_outcome)finding->outcome);
-    const char *alert = ss_tls_alert_name(finding->alert);
-
-    if (finding->outcome != SS_OUTCOME_ALERT)
-        return json_string(name);
-    if (alert != NULL)
-        snprintf(text, sizeof(text), "%s:%s", name, alert);
-    else
-        snprintf(text, sizeof(text), "%s:%u", name, (unsigned)finding->alert);
-    return json_string(text);
-}
-
 static json_t *new_marks(const struct ss_finding *finding)
 {
     json_t *object = json_object();
@@ -291,20 +276,10 @@ static json_t *new_flags(uint32_t flags)
 {
     json_t *array = json_array();
     bool ok = array != NULL;
+    char text[SS_FLAG_TEXT_MAX];
 
-    if (flags & SS_FLAG_HANDSHAKE)
-        ok &= append(array, json_string("handshake"));
-    for (unsigned i = 0; i < SS_PHASE_COUNT; i++) {
-        char text[64];
-        if (!(flags & SS_FLAG_PHASE(i)))
-            continue;
-        snprintf(text, sizeof(text), "phase:%s", ss_phase_name((enum ss_phase)i));
+    while (ss_slow_flag_next(&flags, text))
         ok &= append(array, json_string(text));
-    }
-    if (flags & SS_FLAG_UNFINISHED)
-        ok &= append(array, json_string("unfinished"));
-    if (flags & SS_FLAG_PROXY)
-        ok &= append(array, json_string("proxy"));
     return whole(array, ok);
 }
 
@@ -431,7 +406,8 @@ static bool put_flow(json_t *object, const struct ss_record *record)
 static bool put_times(json_t *object, const struct ss_finding *finding)
 {
     const struct ss_judgement *judged = &finding->judged;
-    bool ok = put(object, "outcome", new_outcome(finding));
+    char outcome[SS_OUTCOME_TEXT_MAX];
+    bool ok = put(object, "outcome", json_string(ss_finding_outcome(finding, outcome)));
 
     ok &= put(object, "duration_ns", json_integer(judged->duration_ns));
     ok &= put(object, "marks", new_marks(finding));

@@ -2,6 +2,8 @@
 
 #include "timeline/slow.h"
 
+#include <stdio.h>
+
 _Static_assert((int)SS_VERDICT_CLIENT == (int)SS_SHARE_CLIENT && (int)SS_VERDICT_IDLE == (int)SS_SHARE_IDLE,
                "a share that is to blame is the verdict of the same number");
 
@@ -11,6 +13,33 @@ void ss_slow_init(struct ss_slow *slow)
     slow->unfinished_ns = SS_SLOW_NEVER;
     for (unsigned i = 0; i < SS_PHASE_COUNT; i++)
         slow->phase_ns[i] = SS_SLOW_NEVER;
+}
+
+static bool take_flag(uint32_t *flags, uint32_t flag)
+{
+    bool is_set = (*flags & flag) != 0;
+
+    *flags &= ~flag;
+    return is_set;
+}
+
+bool ss_slow_flag_next(uint32_t *flags, char ret_text[SS_FLAG_TEXT_MAX])
+{
+    if (take_flag(flags, SS_FLAG_HANDSHAKE)) {
+        snprintf(ret_text, SS_FLAG_TEXT_MAX, "handshake");
+        return true;
+    }
+    for (unsigned i = 0; i < SS_PHASE_COUNT; i++) {
+        if (take_flag(flags, SS_FLAG_PHASE(i))) {
+            snprintf(ret_text, SS_FLAG_TEXT_MAX, "phase:%s", ss_phase_name((enum ss_phase)i));
+            return true;
+        }
+    }
+    bool is_unfinished = take_flag(flags, SS_FLAG_UNFINISHED);
+    if (!is_unfinished && !take_flag(flags, SS_FLAG_PROXY))
+        return false;
+    snprintf(ret_text, SS_FLAG_TEXT_MAX, "%s", is_unfinished ? "unfinished" : "proxy");
+    return true;
 }
 
 /* As long as its limit at least, and beyond what the clock can have made of it. */

@@ -21,6 +21,11 @@ struct ss_slow {
 #define SS_FLAG_PROXY        (1u << 31)
 _Static_assert(SS_PHASE_COUNT < 29, "flags of phases and of handshakes overlap");
 
+/* Takes the next of the flags out of *flags, in the record's order, and says its name; false: there is none.
+ */
+#define SS_FLAG_TEXT_MAX 64
+bool ss_slow_flag_next(uint32_t *flags, char ret_text[SS_FLAG_TEXT_MAX]);
+
 void ss_slow_init(struct ss_slow *slow);
 
 /* The wire's own flags of a judged handshake. What lies within the clock's error flags nothing. */

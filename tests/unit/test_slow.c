@@ -505,6 +505,22 @@ static const struct {
      SS_CONFIDENCE_MEDIUM},
 };
 
+static void flags_are_named_in_the_order_of_the_record(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"handshake", "phase:hello_wait", "phase:client_finish", "unfinished",
+                                        "proxy"};
+    uint32_t flags = SS_FLAG_PROXY | SS_FLAG_UNFINISHED | SS_FLAG_PHASE(SS_PHASE_CLIENT_FINISH) | WAIT_FLAG |
+                     SS_FLAG_HANDSHAKE;
+    char name[SS_FLAG_TEXT_MAX];
+
+    for (size_t i = 0; i < ROWS(names); i++) {
+        assert_true(ss_slow_flag_next(&flags, name));
+        assert_string_equal(name, names[i]);
+    }
+    assert_false(ss_slow_flag_next(&flags, name));
+}
+
 static void the_verdict_is_the_largest_share_of_a_slow_flow(void **state)
 {
     (void)state;
@@ -587,6 +603,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_slow_is_flagged_by_each_test_on_its_own),
         cmocka_unit_test(each_phase_has_a_flag_and_a_limit_of_its_own),
+        cmocka_unit_test(flags_are_named_in_the_order_of_the_record),
         cmocka_unit_test(the_verdict_is_the_largest_share_of_a_slow_flow),
         cmocka_unit_test(a_verdict_that_rests_by_half_on_the_length_of_a_silence_is_a_guess),
         cmocka_unit_test(where_the_mirror_hid_the_end_a_slow_report_of_the_proxy_alone_blames_nobody),

@@ -179,7 +179,7 @@ static void add_flow(struct rte_tel_data *answer, const struct ss_writer_flow *f
     ss_answer_text(answer, "server", ss_endpoint_format(&flow->server, text), SS_ANSWER_TEXT_MAX);
     if (flow->sni[0] != '\0')
         ss_answer_text(answer, "sni", flow->sni, SNI_SHOWN);
-    ss_answer_text(answer, "outcome", ss_outcome_name(flow->outcome), SS_ANSWER_TEXT_MAX);
+    ss_answer_text(answer, "outcome", flow->outcome, SS_ANSWER_TEXT_MAX);
     ss_answer_int(answer, "resumed", flow->resumed);
     ss_answer_uint(answer, "duration_ns", (uint64_t)flow->duration_ns);
     if (flow->proxy_ns >= 0)

@@ -19,18 +19,12 @@ static const char *number(int64_t value, char ret_text[NUMBER_BYTES])
 /* Names separated by spaces. */
 static void list_flags(uint32_t flags, char ret_text[FLAGS_BYTES])
 {
+    char name[SS_FLAG_TEXT_MAX];
     size_t used = 0;
 
     ret_text[0] = '\0';
-    for (unsigned i = 0; i < 32; i++) {
-        if ((flags >> i & 1) == 0)
-            continue;
-        const char *name = i < SS_PHASE_COUNT              ? ss_phase_name((enum ss_phase)i)
-                           : 1u << i == SS_FLAG_HANDSHAKE  ? "handshake"
-                           : 1u << i == SS_FLAG_UNFINISHED ? "unfinished"
-                                                           : "proxy";
-        int written = snprintf(ret_text + used, FLAGS_BYTES - used, "%s%s%s", used > 0 ? " " : "",
-                               i < SS_PHASE_COUNT ? "phase:" : "", name);
+    while (ss_slow_flag_next(&flags, name)) {
+        int written = snprintf(ret_text + used, FLAGS_BYTES - used, "%s%s", used > 0 ? " " : "", name);
         if (written < 0 || (size_t)written >= FLAGS_BYTES - used)
             return;
         used += (size_t)written;
@@ -71,7 +65,7 @@ int ss_report_send(int fd, const struct ss_record *record, const struct ss_write
         {"SLOWSHAKE_PROXIED_CLIENT",
          finding->has_proxied ? ss_endpoint_format(&finding->proxied_client, proxied) : NULL},
         {"SLOWSHAKE_SNI", text_or_none(flow->sni)},
-        {"SLOWSHAKE_OUTCOME", ss_outcome_name(flow->outcome)},
+        {"SLOWSHAKE_OUTCOME", flow->outcome},
         {"SLOWSHAKE_DURATION_NS", number(flow->duration_ns, duration)},
         {"SLOWSHAKE_CLOCK_ERROR_NS", number(finding->clock_error_ns, error)},
         {"SLOWSHAKE_TAP_MISSING_BYTES",

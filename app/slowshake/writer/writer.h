@@ -66,7 +66,7 @@ struct ss_writer_flow {
     struct ss_endpoint client, server;
     enum ss_verdict verdict;
     enum ss_confidence confidence;
-    enum ss_outcome outcome;
+    char outcome[SS_OUTCOME_TEXT_MAX];
     unsigned revision;
     bool resumed;
     bool has_event;

@@ -213,13 +213,13 @@ static void summarize(const struct ss_record *record, struct ss_writer_flow *ret
         .server = finding->server,
         .verdict = opinion.verdict,
         .confidence = opinion.confidence,
-        .outcome = (enum ss_outcome)finding->outcome,
         .revision = record->revision,
         .resumed = finding->tls.resumed,
         .has_event = record->event != NULL,
         .proxy_ns = record->event != NULL ? record->event->duration_ns : -1,
     };
     ss_finding_id(finding, ret_flow->id);
+    ss_finding_outcome(finding, ret_flow->outcome);
     memcpy(ret_flow->sni, finding->tls.sni, sizeof(ret_flow->sni));
     ss_record_why(record, ret_flow->why, sizeof(ret_flow->why));
 }
