@@ -3,9 +3,10 @@
 
 /* A span of input bytes that only ever shrinks: read, check, advance.
  *
- * Every parser of hostile bytes in slowshake goes through these readers, which are the only pointer
- * arithmetic it does. A read that does not fit returns false and leaves both the span and the output as
- * they were. All integers are in network byte order. A span owns nothing: the bytes must outlive it.
+ * What parses hostile bytes goes through these readers; where that is too slow (the common frame, options of
+ * TCP) the code checks its length once and says so. A read that does not fit returns false and leaves both
+ * the span and the output as they were. All integers are in network byte order. A span owns nothing: the
+ * bytes must outlive it.
  *
  *     struct ss_span in = ss_span_of(bytes, length), block;
  *     uint8_t type;

@@ -12,7 +12,7 @@ static uint32_t capacity_of(const struct ss_worker *worker)
     return worker->block_pool->elt_size - (uint32_t)sizeof(struct ss_export_block);
 }
 
-/* False: the pool is empty until control or the writer gives one back. */
+/* False: the pool is empty until control gives one back. */
 static bool have_block(struct ss_worker *worker)
 {
     void *block;

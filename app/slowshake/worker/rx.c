@@ -125,9 +125,8 @@ static unsigned analyzer_of_packet(const struct ss_worker *worker, const struct 
 {
     bool from_first;
     struct ss_flow_key key = ss_flow_key_of(packet, &worker->packet, &from_first);
-    uint64_t hash = ss_flow_hash(&key, worker->spread_seed);
 
-    return (unsigned)((hash >> 32) * worker->analyzer_count >> 32);
+    return ss_flow_worker(ss_flow_hash(&key, worker->spread_seed), worker->analyzer_count);
 }
 
 /* What is no flow goes to the first, which counts it. */
