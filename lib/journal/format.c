@@ -10,9 +10,13 @@
 
 #define FIELD_NAME_MAX 64 /* as journald has it */
 
+/* Of a line, which may be longer than regular expressions look at: what shows whose it is. */
+#define BEGINNING_BYTES 1024
+
 struct extractor {
     enum ss_extractor_kind kind;
     enum ss_line_time time;
+    bool is_other;
     struct ss_regex *regex;
     const char *needs;
     struct ss_wanted wanted[SS_WANTED_MAX + 1]; /* up to where == NULL */
@@ -61,6 +65,7 @@ static int add_extractor(struct ss_format *format, const struct ss_extractor_row
     extractor->kind = row->kind;
     extractor->time = line_time(format->entry_time, row->time);
     extractor->needs = row->needs;
+    extractor->is_other = row->is_other;
     for (size_t i = 0; row->wanted != NULL && row->wanted[i].where != NULL && i < SS_WANTED_MAX; i++)
         extractor->wanted[i] = row->wanted[i];
     if (row->kind == SS_EXTRACT_REGEX)
@@ -81,9 +86,15 @@ static int add_preset(struct ss_format *format, enum ss_journal_format name, cha
 static int add_regex(struct ss_format *format, const char *pattern, char *ret_why, size_t why_bytes)
 {
     const struct ss_extractor_row row = {.kind = SS_EXTRACT_REGEX, .regex = pattern};
-    if (pattern != NULL)
-        return add_extractor(format, &row, SS_KEY_COUNT, ret_why, why_bytes);
-    snprintf(ret_why, why_bytes, "the format has no regular expression");
+    if (pattern == NULL) {
+        snprintf(ret_why, why_bytes, "the format has no regular expression");
+        return -EINVAL;
+    }
+    int error = add_extractor(format, &row, SS_KEY_COUNT, ret_why, why_bytes);
+    if (error != 0 || ss_regex_has_client(format->extractors[0].regex))
+        return error;
+    snprintf(ret_why, why_bytes,
+             "the regular expression has no group named client or client_ip, as in (?<client_ip>\\S+)");
     return -EINVAL;
 }
 
@@ -234,6 +245,8 @@ static enum ss_take take(const struct extractor *extractor, const struct ss_entr
     case SS_EXTRACT_KEY_VALUES:
         return ss_key_values_take(message, taken) ? SS_TAKE_DONE : SS_TAKE_NOTHING;
     case SS_EXTRACT_REGEX:
+        if (extractor->is_other && message.length > BEGINNING_BYTES)
+            message.length = BEGINNING_BYTES;
         return ss_regex_take(extractor->regex, message, taken);
     default:
         return ss_json_take(message, extractor->needs, extractor->wanted, taken, ret_json);
@@ -252,6 +265,8 @@ enum ss_format_result ss_format_apply(struct ss_format *format, const struct ss_
         enum ss_take took = take(&format->extractors[i], entry, &taken, &json);
         if (took == SS_TAKE_GIVEN_UP)
             result = SS_FORMAT_GIVEN_UP;
+        if (format->extractors[i].is_other && took != SS_TAKE_NOTHING)
+            return result;
         if (took != SS_TAKE_DONE)
             continue;
         /* A service writes many other lines with some of these fields. */

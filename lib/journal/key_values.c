@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "journal/judge.h"
 #include "journal/taken.h"
 
 #include <string.h>
 
-/* More pairs than any log line has; bounds the work that a line can cause. */
-#define PAIRS_MAX 128
+/* More than any log line has; bounds the work that a line can cause. */
+#define WORDS_MAX 1024
 
 /* What the keys of a line are called: the configuration's own names, those of HAProxy's variables and
  * fetches, and the short ones that log formats use for them. */
@@ -77,42 +78,88 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\n';
 }
 
-/* The text up to the next space, or what stands between quotes; *at moves behind it. */
-static struct ss_text take_value(const char **at, const char *end)
+/* What a proxy sets a client's text off with. */
+static bool begins_text(char c)
 {
-    struct ss_text value = {*at, 0};
-    if (*at < end && **at == '"') {
-        value.at = ++*at;
-        while (*at < end && **at != '"')
-            *at += **at == '\\' && end - *at > 1 ? 2 : 1;
-        value.length = (size_t)(*at - value.at);
-        *at += *at < end;
-        return value;
+    return c == '"' || c == '{';
+}
+
+/* What stands between quotes, or else the text up to the next space; *at moves behind it. False: something
+ * else follows right away, so that where the value ends cannot be told. */
+static bool take_value(const char **at, const char *end, struct ss_text *ret_value)
+{
+    bool quoted = *at < end && **at == '"';
+    *at += quoted;
+    ret_value->at = *at;
+    while (*at < end && (quoted ? **at != '"' : !is_space(**at) && !begins_text(**at)))
+        *at += quoted && **at == '\\' && end - *at > 1 ? 2 : 1;
+    ret_value->length = (size_t)(*at - ret_value->at);
+    *at += quoted && *at < end;
+    return *at == end || is_space(**at);
+}
+
+/* Keys that tell the same in different ways have the same matter. */
+static unsigned matter_of(unsigned key)
+{
+    switch (key) {
+    case SS_KEY_CLIENT_IP:
+        return SS_KEY_CLIENT;
+    case SS_KEY_PROXIED_CLIENT_IP:
+        return SS_KEY_PROXIED_CLIENT;
+    case SS_KEY_SERVER_IP:
+        return SS_KEY_SERVER;
+    case SS_KEY_DURATION_S:
+    case SS_KEY_DURATION_MS:
+    case SS_KEY_DURATION_US:
+    case SS_KEY_DURATION_NS:
+        return SS_KEY_DURATION;
+    case SS_KEY_ENDED:
+    case SS_KEY_LOGGED:
+        return SS_KEY_ACCEPTED;
+    default:
+        return key;
     }
-    while (*at < end && !is_space(**at))
+}
+
+/* Another key has told it already. */
+static bool is_told(const struct ss_taken *taken, unsigned key)
+{
+    for (unsigned other = 0; other < SS_TAKEN_COUNT; other++)
+        if (other != key && matter_of(other) == matter_of(key) && !ss_text_is_absent(taken->values[other]))
+            return true;
+    return false;
+}
+
+/* The pair at *at, which moves behind it, or past a word that is none. False: what follows may be a client's
+ * own text, and is none of ours. */
+static bool take_pair(const char **at, const char *end, struct ss_taken *taken)
+{
+    struct ss_text name = {*at, 0}, value;
+    while (*at < end && is_key_byte(**at))
         (*at)++;
-    value.length = (size_t)(*at - value.at);
-    return value;
+    name.length = (size_t)(*at - name.at);
+    if (name.length > 0 && *at < end && **at == '=') {
+        (*at)++;
+        unsigned key = key_of(name);
+        if (!take_value(at, end, &value))
+            return false;
+        if (!is_told(taken, key))
+            ss_taken_add(taken, key, name, value);
+        return key != SS_KEY_SNI;
+    }
+    while (*at < end && !is_space(**at) && !begins_text(**at))
+        (*at)++;
+    return *at == end || is_space(**at);
 }
 
 bool ss_key_values_take(struct ss_text message, struct ss_taken *taken)
 {
     const char *at = message.at, *end = message.at + message.length;
-    for (unsigned pairs = 0; at < end && pairs < PAIRS_MAX;) {
-        struct ss_text name = {at, 0};
-        while (at < end && is_key_byte(*at))
-            at++;
-        name.length = (size_t)(at - name.at);
-        if (name.length > 0 && at < end && *at == '=') {
-            at++;
-            struct ss_text value = take_value(&at, end);
-            ss_taken_add(taken, key_of(name), name, value);
-            pairs++;
-        }
-        while (at < end && !is_space(*at)) /* the rest of what is no pair */
-            at++;
+    for (unsigned words = 0; at < end && words < WORDS_MAX; words++) {
         while (at < end && is_space(*at))
             at++;
+        if (!take_pair(&at, end, taken))
+            break;
     }
     return ss_taken_has_client(taken);
 }

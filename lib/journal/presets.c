@@ -3,8 +3,12 @@
 
 /* What the presets look for. docs/proxies.md has the lines to put into each proxy's configuration.
  *
- * Rows that are anchored at the start of a proxy's own line come before key=value pairs: such a line may
- * quote what the client sent. */
+ * Rows that are anchored at the start of a proxy's own line come before key=value pairs, the last of them for
+ * those lines that tell of no handshake: such a line may hold what the client sent. */
+
+/* The common log format, perhaps behind the host's name: its third word is the user's name by the client's
+ * word. */
+#define COMMON_LOG "(?:\\S+ ){1,2}- "
 
 static const struct ss_extractor_row HAPROXY[] = {
     /* option httplog and httpslog, of TLS frontends ("~"): %ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta */
@@ -22,6 +26,7 @@ static const struct ss_extractor_row HAPROXY[] = {
     /* No log format at all: a line once the handshake is done */
     {.kind = SS_EXTRACT_REGEX,
      .regex = "^Connect from (?<client>\\S+) to (?<server>\\S+) \\((?<frontend>[^/]+)/"},
+    {.kind = SS_EXTRACT_REGEX, .regex = "^(?:\\S+ \\[\\d+/[A-Z]|" COMMON_LOG ")", .is_other = true},
     {.kind = SS_EXTRACT_KEY_VALUES},
 };
 
@@ -32,6 +37,9 @@ static const struct ss_extractor_row NGINX[] = {
      .regex =
          "^(?:[\\d/]+ [\\d:]+ )?\\[\\w+\\] \\d+#\\d+: \\*\\d+ "
          "(?<error>[^\"]*) while SSL handshaking, client: (?<client_ip>[^, ]+), server: (?<server>\\S+)$"},
+    {.kind = SS_EXTRACT_REGEX,
+     .regex = "^(?:(?:[\\d/]+ [\\d:]+ )?\\[\\w+\\] \\d+#\\d+: |" COMMON_LOG ")",
+     .is_other = true},
     {.kind = SS_EXTRACT_KEY_VALUES},
 };
 

@@ -46,7 +46,6 @@ static int read_groups(struct ss_regex *regex, unsigned key_count, char *ret_why
                  GROUPS_MAX);
         return -EINVAL;
     }
-    bool has_client = false;
     for (uint32_t i = 0; i < count; i++) {
         const unsigned char *entry = table + (size_t)i * entry_bytes;
         struct group *group = &regex->groups[i];
@@ -54,15 +53,17 @@ static int read_groups(struct ss_regex *regex, unsigned key_count, char *ret_why
         group->number = (unsigned)(entry[0] << 8 | entry[1]);
         group->name = (struct ss_text){name, strlen(name)};
         group->key = ss_taken_key_of(group->name, key_count);
-        has_client |= group->key == SS_KEY_CLIENT || group->key == SS_KEY_CLIENT_IP;
     }
     regex->group_count = count;
-    if (!has_client) {
-        snprintf(ret_why, why_bytes,
-                 "the regular expression has no group named client or client_ip, as in (?<client_ip>\\S+)");
-        return -EINVAL;
-    }
     return 0;
+}
+
+bool ss_regex_has_client(const struct ss_regex *regex)
+{
+    for (unsigned i = 0; i < regex->group_count; i++)
+        if (regex->groups[i].key == SS_KEY_CLIENT || regex->groups[i].key == SS_KEY_CLIENT_IP)
+            return true;
+    return false;
 }
 
 static int compile(struct ss_regex *regex, const char *pattern, char *ret_why, size_t why_bytes)

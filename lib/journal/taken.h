@@ -74,6 +74,7 @@ enum ss_extractor_kind { SS_EXTRACT_KEY_VALUES, SS_EXTRACT_REGEX, SS_EXTRACT_JSO
 struct ss_extractor_row {
     enum ss_extractor_kind kind;
     const char *regex;
+    bool is_other; /* regex: a line that begins like that is of no interest, and no later row is tried */
     /* Up to where == NULL; several may name one key, then the first that is there counts. */
     const struct ss_wanted *wanted;
     const char *needs; /* JSON: what must be there for it to be such a line; NULL: nothing */
@@ -86,12 +87,15 @@ const struct ss_extractor_row *ss_preset_rows(enum ss_journal_format format, siz
 /* Whether a text is of an extractor's form. */
 enum ss_take { SS_TAKE_NOTHING, SS_TAKE_DONE, SS_TAKE_GIVEN_UP };
 
+/* Pairs up to a brace, or a quote that does not begin a value, and behind the server name no more: what
+ * follows may be what a client wrote. */
 bool ss_key_values_take(struct ss_text message, struct ss_taken *taken);
 
 struct ss_regex;
 int ss_regex_create(const char *pattern, unsigned key_count, struct ss_regex **ret_regex, char *ret_why,
                     size_t why_bytes);
 void ss_regex_free(struct ss_regex *regex);
+bool ss_regex_has_client(const struct ss_regex *regex); /* among its named groups */
 enum ss_take ss_regex_take(const struct ss_regex *regex, struct ss_text message, struct ss_taken *taken);
 
 /* Parsed JSON that the taken texts point into; free it when they were judged. */

@@ -46,6 +46,7 @@ def check_report(results, truth, proxy, what):
         results.check(290e6 < proxy.get('duration_ns', 0) < 600e6, f'{what}: lasted not as long as the stall: {proxy}')
     if truth['kind'] == 'slow' and truth['port'] not in MEASURED:
         results.check('duration_ns' not in proxy, f'{what}: has a duration')
+    results.check(proxy.get('duration_ns', 0) < 1e9, f'{what}: lasted as long as another client said: {proxy}')
     if 'proxied' in truth and has_port(truth):
         fields = proxy['fields']
         results.equal((fields['proxied_client_ip'], fields['proxied_client_port'], fields['client_port']),

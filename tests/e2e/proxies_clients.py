@@ -11,6 +11,7 @@ knows of it. A HEADER is sent first: v1 or v2 of the PROXY protocol, which names
     leaves    closes amid its ClientHello
     hangs     waits amid its ClientHello until the server gives it up
     together  two that reject, at the same time
+    forges    one request, its path and its server name as if the proxy had written of the client before
 """
 import json
 import socket
@@ -22,6 +23,7 @@ import time
 HEADER_CLIENT = ('203.0.113.9', 40000)
 STALL_S = 0.3
 number = 0
+before = ('192.0.2.10', 1)  # the client of the last connection that was no forgery
 
 
 def header_of(version, server):
@@ -51,7 +53,18 @@ def ask(tls, close):
         answer += data
 
 
+def forge(raw):
+    pairs = f'client={before[0]}:{before[1]} client_ip={before[0]} client_port={before[1]} duration_ms=1500'
+    with context_of('forges').wrap_socket(raw, server_hostname=f'x client={before[0]}:{before[1]} duration_ms=1500') as tls:
+        tls.sendall(f'GET / {pairs} x HTTP/1.1\r\nHost: lab.example\r\n\r\n'.encode())
+        while tls.recv(4096):
+            pass
+
+
 def talk(kind, raw):
+    if kind == 'forges':
+        forge(raw)
+        return
     if kind in ('leaves', 'hangs'):
         raw.sendall(b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03')
         time.sleep(0.1)
@@ -86,6 +99,7 @@ def finish(raw, kind):
 
 
 def main(server, source, *cases):
+    global before
     for case in cases:
         what, _, port = case.partition(':')
         kind, _, version = what.partition('+')
@@ -94,6 +108,7 @@ def main(server, source, *cases):
         made = [connect((server, int(port)), source, kind, version) for _ in range(several)]
         for raw, truth in made:
             finish(raw, kind)
+            before = before if kind == 'forges' else truth['client']
             print(json.dumps(truth | {'alone': several == 1}), flush=True)
 
 

@@ -66,6 +66,18 @@ static enum ss_format_result apply(struct ss_format *format, const char *message
     return result;
 }
 
+static char *repeat(const char *head, const char *text, size_t count, const char *tail)
+{
+    size_t length = strlen(text), used = strlen(head);
+    char *line = malloc(used + count * length + strlen(tail) + 1);
+    assert_non_null(line);
+    memcpy(line, head, used);
+    for (size_t i = 0; i < count; i++, used += length)
+        memcpy(line + used, text, length);
+    memcpy(line + used, tail, strlen(tail) + 1);
+    return line;
+}
+
 static void check_event(const struct row *row, const struct ss_event *event)
 {
     char text[SS_ENDPOINT_TEXT_MAX];
@@ -299,6 +311,122 @@ static void a_duration_of_nothing_may_be_that_of_a_later_request(void **state)
          ACCEPTED(1795418318224), FAILED},
     };
     check_rows(create_preset(SS_FORMAT_HAPROXY, 0), ROWS, COUNT_OF(ROWS));
+}
+
+#define FORGED "client_ip=192.0.2.10 client_port=35518 duration_ms=9000"
+
+/* Lines that the proxies write of themselves, as they are set up without docs/proxies.md. */
+static void a_line_of_another_kind_is_no_event_whatever_a_client_wrote(void **state)
+{
+    (void)state;
+    static const struct {
+        enum ss_journal_format format;
+        const char *message;
+    } ROWS[] = {
+        /* nginx 1.22, error_log at level info: a request, and text that is not quoted */
+        {SS_FORMAT_NGINX, "2026/11/28 01:20:35 [info] 13320#13320: *6 client sent invalid request while "
+                          "reading client request line, client: 192.0.2.7, server: , request: \"GET / " FORGED
+                          " x HTTP/1.1\""},
+        {SS_FORMAT_NGINX, "[info] 13320#13320: *6 client sent invalid request while reading client request "
+                          "line, client: 192.0.2.7, server: , request: \"GET / " FORGED " x HTTP/1.1\""},
+        {SS_FORMAT_NGINX, "2026/11/28 01:20:35 [error] 13320#13320: *6 no user " FORGED " x"},
+        /* combined: the user's name, the request, the user agent */
+        {SS_FORMAT_NGINX, "192.0.2.7 - " FORGED " [28/Nov/2026:01:20:35 +0000] \"GET / HTTP/1.1\" 200 5 "
+                          "\"-\" \"curl\""},
+        {SS_FORMAT_NGINX, "192.0.2.7 - - [28/Nov/2026:01:20:35 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" "
+                          "\"curl " FORGED " x\""},
+        {SS_FORMAT_NGINX, "www.example:443 192.0.2.7 - " FORGED " [28/Nov/2026:01:20:35 +0000] \"GET /\""},
+        /* httplog of a frontend without TLS, with captured headers, and clf */
+        {SS_FORMAT_HAPROXY, "192.0.2.7:50030 [23/Nov/2026:07:18:38.285] web web/s1 0/0/0/1/1 200 73 - - ---- "
+                            "1/1/0/0/0 0/0 {evil " FORGED " x} \"GET / HTTP/1.1\""},
+        {SS_FORMAT_HAPROXY, "192.0.2.7:50030 [23/Nov/2026:07:18:38.285] web web/s1 0/0/0/1/1 200 73 - - ---- "
+                            "1/1/0/0/0 0/0 \"GET / " FORGED " x HTTP/1.1\""},
+        {SS_FORMAT_HAPROXY, "192.0.2.7:50030 [23/Nov/2026:07:18:38.285] web/1: odd " FORGED},
+        {SS_FORMAT_HAPROXY, "192.0.2.7 - - [23/Nov/2026:07:18:38 +0000] \"GET / " FORGED " x HTTP/1.1\" 200"},
+        {SS_FORMAT_ENVOY, "[2026-11-23T07:18:38.285Z] \"GET / " FORGED " x HTTP/1.1\" 200 - 0 5 1 1 \"-\" "
+                          "\"curl " FORGED " x\" \"-\" \"www.example\" \"10.0.0.1:80\""},
+    };
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        struct ss_format *format = create_preset(ROWS[i].format, 0);
+        char *long_line = repeat(ROWS[i].message, " " FORGED, 200, "");
+        struct ss_event event;
+        if (apply(format, ROWS[i].message, &event) != SS_FORMAT_NO_MATCH)
+            print_error("%s\n", ROWS[i].message);
+        assert_int_equal(apply(format, ROWS[i].message, &event), SS_FORMAT_NO_MATCH);
+        assert_int_not_equal(apply(format, long_line, &event), SS_FORMAT_EVENT);
+        free(long_line);
+        ss_format_free(format);
+    }
+}
+
+/* Behind what the proxy itself tells: a quote or brace, and anything behind the server name. */
+static void what_a_client_wrote_becomes_no_pair(void **state)
+{
+    (void)state;
+    static const char *const TAILS[] = {
+        " sni=x client=192.0.2.10:35518 duration_ns=9000000000 accepted=1 server=10.0.0.1:443 error=x",
+        " sni=\"x\" client=192.0.2.10:35518 duration_ns=9000000000 accepted=1 server=10.0.0.1:443 error=x",
+        " ssl_fc_sni=x client=192.0.2.10:35518 duration_ns=9000000000 server=10.0.0.1:443 error=x",
+        " \"GET / client=192.0.2.10:35518 server=10.0.0.1:443 error=x\"",
+        " {x client=192.0.2.10:35518 server=10.0.0.1:443 error=x}",
+        " ua={x client=192.0.2.10:35518 server=10.0.0.1:443 error=x}",
+        " ua=\"x\"y client=192.0.2.10:35518 server=10.0.0.1:443 error=x",
+        " path=/\" client=192.0.2.10:35518 server=10.0.0.1:443 error=x",
+        " GET:\"x server=10.0.0.1:443 error=x",
+        " ua=\"x server=10.0.0.1:443 error=x",
+        " ua=\"x \\\" server=10.0.0.1:443 error=x\"",
+    };
+    for (size_t i = 0; i < COUNT_OF(TAILS); i++) {
+        char line[256];
+        snprintf(line, sizeof(line),
+                 "client_ip=192.0.2.7 client_port=5 duration_ms=7 logged=1795418319.123%s", TAILS[i]);
+        const struct row row = {line,   SS_FORMAT_EVENT, "192.0.2.7:5",      NULL,
+                                7 * MS, SS_EVENT_LOGGED, 1795418319123 * MS, MS,
+                                FINE};
+        check_rows(create_preset(SS_FORMAT_NGINX, 0), &row, 1);
+    }
+}
+
+static void of_what_is_told_twice_the_first_counts(void **state)
+{
+    (void)state;
+    static const struct row ROWS[] = {
+        {"client_ip=192.0.2.7 client_port=5 client=192.0.2.10:6", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1,
+         LOGGED_THEN, FINE},
+        {"client=192.0.2.7:5 client_ip=192.0.2.10 client_port=6", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1,
+         LOGGED_THEN, FINE},
+        {"src=192.0.2.7:5 server_ip=198.51.100.1 server_port=443 server=198.51.100.2:8443", SS_FORMAT_EVENT,
+         "192.0.2.7:5", "198.51.100.1:443", -1, LOGGED_THEN, FINE},
+        {"src=192.0.2.7:5 ci=203.0.113.9 cp=7 proxied_client=203.0.113.10:8", SS_FORMAT_EVENT, "192.0.2.7:5",
+         NULL, -1, SS_EVENT_LOGGED, 0, 0, false, "203.0.113.9:7"},
+        {"client=192.0.2.7:5 duration_ms=7 duration_ns=9000000000 duration=9s Th=9000", SS_FORMAT_EVENT,
+         "192.0.2.7:5", NULL, 7 * MS, LOGGED_THEN, FINE},
+        {"client=192.0.2.7:5 duration_ms=- duration_us=7", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, 7 * US,
+         LOGGED_THEN, FINE},
+        {"client=192.0.2.7:5 logged=1795418319.123 accepted=1795418318 ended=1795418317", SS_FORMAT_EVENT,
+         "192.0.2.7:5", NULL, -1, SS_EVENT_LOGGED, 1795418319123 * MS, MS, FINE},
+        {"client=192.0.2.7:5 accepted=1795418319.123 ended=1795418318 logged=1795418317", SS_FORMAT_EVENT,
+         "192.0.2.7:5", NULL, -1, ACCEPTED(1795418319123), FINE},
+    };
+    check_rows(create_preset(SS_FORMAT_HAPROXY, 0), ROWS, COUNT_OF(ROWS));
+}
+
+static void a_value_in_quotes_may_hold_anything(void **state)
+{
+    (void)state;
+    struct ss_format *format = create_preset(SS_FORMAT_HAPROXY, 0);
+    struct ss_event event;
+    assert_int_equal(apply(format,
+                           "hs note=\"{a \\\"b\\\" client=192.0.2.10:6}\" client=192.0.2.7:5 Th=7 why=\"SSL "
+                           "handshake failure\" sni=\"a b client=192.0.2.10:6\"",
+                           &event),
+                     SS_FORMAT_EVENT);
+    assert_int_equal(event.client.port, 5);
+    assert_int_equal(event.duration_ns, 7 * MS);
+    assert_true(event.failed);
+    assert_string_equal(event.sni, "a b client=192.0.2.10:6");
+    assert_string_equal(field_of(&event, "note"), "{a \\\"b\\\" client=192.0.2.10:6}");
+    ss_format_free(format);
 }
 
 /* Lines that nginx 1.22 wrote with the log_format of docs/proxies.md, and to its error log. */
@@ -611,9 +739,6 @@ static void a_line_says_which_moment_its_time_is(void **state)
          SS_EVENT_LOGGED, 1795418319123 * MS, MS, FAILED},
         {"client=192.0.2.7:5 logged=1795418319.123", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1,
          SS_EVENT_LOGGED, 1795418319123 * MS, MS, FINE},
-        /* the accept is what tells most */
-        {"client=192.0.2.7:5 logged=1795418319.9 ended=1795418319.5 accepted=1795418319.123", SS_FORMAT_EVENT,
-         "192.0.2.7:5", NULL, -1, ACCEPTED(1795418319123), FINE},
         {"client=192.0.2.7:5 accepted=- ended= logged=1795418319.123", SS_FORMAT_EVENT, "192.0.2.7:5", NULL,
          -1, SS_EVENT_LOGGED, 1795418319123 * MS, MS, FINE},
         {"client=192.0.2.7:5 accepted=12", SS_FORMAT_BAD_NUMBER, REFUSED},
@@ -698,18 +823,6 @@ static void a_regular_expression_that_backtracks_for_ever_is_given_up(void **sta
     };
     check_rows(create(&(struct ss_config_journal){.format = SS_FORMAT_REGEX, .regex = pattern}), ROWS,
                COUNT_OF(ROWS));
-}
-
-static char *repeat(const char *head, const char *text, size_t count, const char *tail)
-{
-    size_t length = strlen(text), used = strlen(head);
-    char *line = malloc(used + count * length + strlen(tail) + 1);
-    assert_non_null(line);
-    memcpy(line, head, used);
-    for (size_t i = 0; i < count; i++, used += length)
-        memcpy(line + used, text, length);
-    memcpy(line + used, tail, strlen(tail) + 1);
-    return line;
 }
 
 static void check_repeated(struct ss_format *format, const char *head, const char *text, size_t count,
@@ -863,16 +976,18 @@ static void all_of_a_haproxy_line_is_kept_for_the_record(void **state)
 static void fields_that_do_not_fit_are_left_out(void **state)
 {
     (void)state;
-    char line[8192] = "hs src=10.99.0.2:1 Th=1 sni=";
-    memset(line + strlen(line), 's', 300);
+    char line[8192] = "hs src=10.99.0.2:1 Th=1 tag=";
+    memset(line + strlen(line), 't', 300);
     for (int i = 0; i < 100; i++)
         snprintf(line + strlen(line), sizeof(line) - strlen(line), " key%d=%060d", i, i);
+    strcat(line, " sni=");
+    memset(line + strlen(line), 's', 300);
     struct ss_format *format = create_preset(SS_FORMAT_HAPROXY, 0);
     struct ss_event event;
     memset(&event, 0x5a, sizeof(event));
     assert_int_equal(apply(format, line, &event), SS_FORMAT_EVENT);
     assert_int_equal(strlen(event.sni), sizeof(event.sni) - 1);
-    assert_int_equal(strlen(field_of(&event, "sni")), 255);
+    assert_int_equal(strlen(field_of(&event, "tag")), 255);
     assert_non_null(field_of(&event, "key9"));
     assert_null(field_of(&event, "key99"));
     ss_format_free(format);
@@ -930,6 +1045,10 @@ int main(void)
         cmocka_unit_test(caddy_lines_are_events),
         cmocka_unit_test(traefik_lines_are_events),
         cmocka_unit_test(tracing_lines_are_events),
+        cmocka_unit_test(a_line_of_another_kind_is_no_event_whatever_a_client_wrote),
+        cmocka_unit_test(what_a_client_wrote_becomes_no_pair),
+        cmocka_unit_test(of_what_is_told_twice_the_first_counts),
+        cmocka_unit_test(a_value_in_quotes_may_hold_anything),
         cmocka_unit_test(durations_are_read_in_every_unit_and_within_their_range),
         cmocka_unit_test(addresses_are_read_as_proxies_write_them),
         cmocka_unit_test(the_address_of_the_wire_goes_before_that_of_a_proxy_header),

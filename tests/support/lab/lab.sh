@@ -383,7 +383,7 @@ lab_certificate()
 
 # How HAProxy is made to log: the addresses of the wire, the accept time to the millisecond, the handshake's time.
 # The names are those that the journal section of slowshake's configuration knows.
-LAB_LOG_FORMAT='hs fe=%ft client_ip=%[fc_src] client_port=%[fc_src_port] server_ip=%[fc_dst] server_port=%[fc_dst_port] duration_ms=%Th accept=%Ts.%ms Ti=%Ti Tt=%Tt sslv=%sslv resumed=%[ssl_fc_is_resumed] sni=%[ssl_fc_sni] status=%ST'
+LAB_LOG_FORMAT='hs fe=%ft client_ip=%[fc_src] client_port=%[fc_src_port] server_ip=%[fc_dst] server_port=%[fc_dst_port] duration_ms=%Th accept=%Ts.%ms Ti=%Ti Tt=%Tt sslv=%sslv resumed=%[ssl_fc_is_resumed] status=%ST sni=%{+Q,+E}[ssl_fc_sni]'
 LAB_ERROR_FORMAT='hs-error fe=%ft client_ip=%[fc_src] client_port=%[fc_src_port] server_ip=%[fc_dst] server_port=%[fc_dst_port] duration_ms=%Th accept=%Ts.%ms err=%[fc_err] why=%{+Q}[fc_err_str] sslerr=%[ssl_fc_err]'
 
 # lab_haproxy_slow_only MS: the lines of a frontend that keep handshakes shorter than that out of the log.
