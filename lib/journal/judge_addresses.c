@@ -64,12 +64,15 @@ static enum ss_format_result parse_endpoint(struct ss_text logged, struct ss_end
     return SS_FORMAT_EVENT;
 }
 
+/* "2001:db8::1", or between brackets. */
 static bool parse_ip(struct ss_text logged, struct ss_ip *ret_ip)
 {
     char copy[ADDRESS_TEXT_MAX];
     if (ss_text_is_absent(logged))
         return false;
     struct ss_text text = without_zone(logged, copy);
+    if (text.length >= 2 && text.at[0] == '[' && text.at[text.length - 1] == ']')
+        text = (struct ss_text){text.at + 1, text.length - 2};
     return ss_ip_parse(text.at, text.length, ret_ip);
 }
 

@@ -176,6 +176,8 @@ enum ss_format_result ss_judge_time(const struct ss_taken *taken, bool has_durat
         event->time_resolution_ns = SS_NS_PER_MS;
     } else if (!ss_text_is_absent(values[SS_KEY_LOGGED])) {
         good = parse_time(values[SS_KEY_LOGGED], event);
+    } else if (!ss_text_is_absent(values[SS_TAKEN_TIMESTAMP])) {
+        parse_time(values[SS_TAKEN_TIMESTAMP], event); /* else the journal's time stays */
     }
     return good ? SS_FORMAT_EVENT : SS_FORMAT_BAD_NUMBER;
 }

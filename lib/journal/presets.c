@@ -47,14 +47,20 @@ static const struct ss_extractor_row ENVOY[] = {
     {.kind = SS_EXTRACT_KEY_VALUES},
 };
 
-/* Go's net/http, whoever embeds it: as it is, or as the message of a line in JSON or in logfmt. What comes
- * before it are times and levels: a line about a request can quote anything, but not there. */
+/* What zerolog's console writer puts before a message: "2026-11-23T07:18:40Z DBG log/log.go:245 > ", mostly
+ * in color. */
+#define COLOR   "(?:\\x1b\\[[\\d;]*m)*"
+#define ZEROLOG COLOR "[-+.:\\dTZ]+" COLOR " " COLOR "[A-Z]{3}" COLOR " (?:\\S+ >" COLOR " )?"
+
+/* Go's net/http, whoever embeds it: as it is, or as the message of a line in JSON, in logfmt or of zerolog.
+ * What comes before it are times and levels: a line about a request can quote anything, but not there. */
 #define GO_HANDSHAKE_ERROR                                                                                   \
     {                                                                                                        \
         .kind = SS_EXTRACT_REGEX,                                                                            \
-        .regex = "^(?:(?:[\\d/]+ [\\d:.]+ )?|\\{(?:\"[a-z_.]+\":(?:\"[^\"\\\\]*\"|[-+.\\deE]+),)*"           \
-                 "\"(?:msg|message)\":\"|(?:[a-z_.]+=(?:\"[^\"\\\\]*\"|[^\" ]*) )*msg=\")"                   \
-                 "http: TLS handshake error from (?<client>[0-9A-Za-z:.%\\[\\]]+): (?<error>[^\"]*)"         \
+        .regex =                                                                                             \
+            "^(?:(?:[\\d/]+ [\\d:.]+ )?|" ZEROLOG "|\\{(?:\"[a-z_.]+\":(?:\"[^\"\\\\]*\"|[-+.\\deE]+),)*"    \
+            "\"(?:msg|message)\":\"|(?:[a-z_.]+=(?:\"[^\"\\\\]*\"|[^\" ]*) )*msg=\")"                        \
+            "http: TLS handshake error from (?<client>[0-9A-Za-z:.%\\[\\]]+): (?<error>[^\"]*)"              \
     }
 
 static const struct ss_wanted CADDY_ACCESS[] = {
@@ -83,71 +89,47 @@ static const struct ss_extractor_row TRAEFIK[] = {
     {.kind = SS_EXTRACT_JSON, .wanted = TRAEFIK_ACCESS, .needs = "/TLSVersion"},
 };
 
-/* Rust's tracing-journald: each field of an event, and of the spans around it, is a journal field with the
- * prefix F_. */
-static const struct ss_wanted TRACING_FIELDS[] = {
-    {SS_KEY_CLIENT, "F_PEER_ADDR"},
-    {SS_KEY_CLIENT, "F_CLIENT_ADDR"},
-    {SS_KEY_CLIENT, "F_REMOTE_ADDR"},
-    {SS_KEY_CLIENT, "F_CLIENT"},
-    {SS_KEY_PROXIED_CLIENT, "F_PROXIED_CLIENT"},
-    {SS_KEY_SERVER, "F_LOCAL_ADDR"},
-    {SS_KEY_DURATION_MS, "F_ELAPSED_MS"},
-    {SS_KEY_DURATION_MS, "F_HANDSHAKE_MS"},
-    {SS_KEY_DURATION_MS, "F_DURATION_MS"},
-    {SS_KEY_DURATION_US, "F_ELAPSED_US"},
-    {SS_KEY_DURATION_US, "F_HANDSHAKE_US"},
-    {SS_KEY_DURATION_US, "F_DURATION_US"},
-    {SS_KEY_DURATION_NS, "F_ELAPSED_NS"},
-    {SS_KEY_DURATION_NS, "F_HANDSHAKE_NS"},
-    {SS_KEY_DURATION_NS, "F_DURATION_NS"},
-    {SS_KEY_DURATION_S, "F_ELAPSED_S"},
-    {SS_KEY_DURATION_S, "F_HANDSHAKE_S"},
-    {SS_KEY_DURATION_S, "F_DURATION_S"},
-    {SS_KEY_DURATION, "F_ELAPSED"},
-    {SS_KEY_DURATION, "F_HANDSHAKE"},
-    {SS_KEY_DURATION, "F_DURATION"},
-    {SS_KEY_ERROR, "F_ERROR"},
-    {SS_KEY_SNI, "F_SNI"},
-    {SS_KEY_SNI, "F_SERVER_NAME"},
-    {0, NULL},
-};
+/* Rust's tracing: what an event is about, which may stand in the span around it, and what it says of that. A
+ * row is a key, its name in JSON, and as a journal field. */
+#define TRACED(ABOUT, SAID)                                                                                  \
+    ABOUT(SS_KEY_CLIENT, "peer_addr", "F_PEER_ADDR")                                                         \
+    ABOUT(SS_KEY_CLIENT, "client_addr", "F_CLIENT_ADDR")                                                     \
+    ABOUT(SS_KEY_CLIENT, "remote_addr", "F_REMOTE_ADDR")                                                     \
+    ABOUT(SS_KEY_CLIENT, "client", "F_CLIENT")                                                               \
+    SAID(SS_KEY_PROXIED_CLIENT, "proxied_client", "F_PROXIED_CLIENT")                                        \
+    ABOUT(SS_KEY_SERVER, "local_addr", "F_LOCAL_ADDR")                                                       \
+    SAID(SS_KEY_DURATION_MS, "elapsed_ms", "F_ELAPSED_MS")                                                   \
+    SAID(SS_KEY_DURATION_MS, "handshake_ms", "F_HANDSHAKE_MS")                                               \
+    SAID(SS_KEY_DURATION_MS, "duration_ms", "F_DURATION_MS")                                                 \
+    SAID(SS_KEY_DURATION_US, "elapsed_us", "F_ELAPSED_US")                                                   \
+    SAID(SS_KEY_DURATION_US, "handshake_us", "F_HANDSHAKE_US")                                               \
+    SAID(SS_KEY_DURATION_US, "duration_us", "F_DURATION_US")                                                 \
+    SAID(SS_KEY_DURATION_NS, "elapsed_ns", "F_ELAPSED_NS")                                                   \
+    SAID(SS_KEY_DURATION_NS, "handshake_ns", "F_HANDSHAKE_NS")                                               \
+    SAID(SS_KEY_DURATION_NS, "duration_ns", "F_DURATION_NS")                                                 \
+    SAID(SS_KEY_DURATION_S, "elapsed_s", "F_ELAPSED_S")                                                      \
+    SAID(SS_KEY_DURATION_S, "handshake_s", "F_HANDSHAKE_S")                                                  \
+    SAID(SS_KEY_DURATION_S, "duration_s", "F_DURATION_S")                                                    \
+    SAID(SS_KEY_DURATION, "elapsed", "F_ELAPSED")                                                            \
+    SAID(SS_KEY_DURATION, "handshake", "F_HANDSHAKE")                                                        \
+    SAID(SS_KEY_DURATION, "duration", "F_DURATION")                                                          \
+    SAID(SS_KEY_ERROR, "error", "F_ERROR")                                                                   \
+    ABOUT(SS_KEY_SNI, "sni", "F_SNI")                                                                        \
+    ABOUT(SS_KEY_SNI, "server_name", "F_SERVER_NAME")
 
-/* The same as tracing-subscriber writes it with its JSON formatter; NAME is looked for in the event, then,
- * where fields were flattened, in the line, and in the span that it happened in. */
-#define EVERYWHERE(key, name)                                                                                \
-    {key, "/fields/" name}, {key, "/" name},                                                                 \
-    {                                                                                                        \
-        key, "/span/" name                                                                                   \
-    }
-#define IN_EVENT(key, name)                                                                                  \
-    {key, "/fields/" name},                                                                                  \
-    {                                                                                                        \
-        key, "/" name                                                                                        \
-    }
+/* As tracing-journald writes it: each field of an event, and of the spans around it, is a journal field with
+ * the prefix F_. */
+#define AS_FIELD(key, name, field) {key, field},
+
+static const struct ss_wanted TRACING_FIELDS[] = {TRACED(AS_FIELD, AS_FIELD){0, NULL}};
+
+/* As tracing-subscriber writes it with its JSON formatter: in the event, or, where fields were flattened, in
+ * the line. Its time has another form in versions before 0.3. */
+#define IN_EVENT(key, name, field)    {key, "/fields/" name}, {key, "/" name},
+#define IN_SPAN_TOO(key, name, field) IN_EVENT(key, name, field){key, "/span/" name},
 
 static const struct ss_wanted TRACING_JSON[] = {
-    EVERYWHERE(SS_KEY_CLIENT, "peer_addr"),
-    EVERYWHERE(SS_KEY_CLIENT, "client_addr"),
-    EVERYWHERE(SS_KEY_CLIENT, "remote_addr"),
-    IN_EVENT(SS_KEY_PROXIED_CLIENT, "proxied_client"),
-    EVERYWHERE(SS_KEY_SERVER, "local_addr"),
-    IN_EVENT(SS_KEY_DURATION_MS, "elapsed_ms"),
-    IN_EVENT(SS_KEY_DURATION_MS, "handshake_ms"),
-    IN_EVENT(SS_KEY_DURATION_US, "elapsed_us"),
-    IN_EVENT(SS_KEY_DURATION_US, "handshake_us"),
-    IN_EVENT(SS_KEY_DURATION_NS, "elapsed_ns"),
-    IN_EVENT(SS_KEY_DURATION_NS, "handshake_ns"),
-    IN_EVENT(SS_KEY_DURATION_S, "elapsed_s"),
-    IN_EVENT(SS_KEY_DURATION_S, "handshake_s"),
-    IN_EVENT(SS_KEY_DURATION, "elapsed"),
-    IN_EVENT(SS_KEY_DURATION, "handshake"),
-    IN_EVENT(SS_KEY_DURATION, "duration"),
-    IN_EVENT(SS_KEY_ERROR, "error"),
-    EVERYWHERE(SS_KEY_SNI, "sni"),
-    {SS_KEY_LOGGED, "/timestamp"},
-    {0, NULL},
-};
+    TRACED(IN_SPAN_TOO, IN_EVENT){SS_TAKEN_TIMESTAMP, "/timestamp"}, {0, NULL}};
 
 _Static_assert(sizeof(TRACING_JSON) / sizeof(TRACING_JSON[0]) <= SS_WANTED_MAX + 1, "some would be left out");
 

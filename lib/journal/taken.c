@@ -14,10 +14,9 @@
 static const char *const KEY_NAMES[SS_TAKEN_COUNT] = {
 #define FORMAT_KEY(index, name, line) [SS_KEY_##index] = name,
 #include "tables/config.def"
-    [SS_TAKEN_ACCEPT_DATE] = "accept_date",
-    [SS_TAKEN_REQUEST_DATE] = "request_date",
-    [SS_TAKEN_TOTAL_MS] = "total_ms",
-    [SS_TAKEN_AGE_S] = "age_s",
+    [SS_TAKEN_ACCEPT_DATE] = "accept_date", [SS_TAKEN_REQUEST_DATE] = "request_date",
+    [SS_TAKEN_TOTAL_MS] = "total_ms",       [SS_TAKEN_AGE_S] = "age_s",
+    [SS_TAKEN_TIMESTAMP] = "timestamp",
 };
 
 unsigned ss_taken_key_of(struct ss_text name, unsigned key_count)

@@ -11,7 +11,7 @@
 #include "journal/format.h"
 
 #define SS_EXTRACTORS_MAX 6
-#define SS_WANTED_MAX     48
+#define SS_WANTED_MAX     64
 
 struct ss_text {
     const char *at; /* NULL: not there; else not zero-terminated */
@@ -24,6 +24,7 @@ enum ss_taken_key {
     SS_TAKEN_REQUEST_DATE,               /* likewise, when a request began */
     SS_TAKEN_TOTAL_MS,                   /* from that date until the line was written */
     SS_TAKEN_AGE_S,                      /* from the accept until the line was written */
+    SS_TAKEN_TIMESTAMP,                  /* of the line, in a form that may not be known */
     SS_TAKEN_COUNT,
     SS_TAKEN_OTHER = SS_TAKEN_COUNT /* nothing is made of it, but it is kept for the record */
 };

@@ -566,6 +566,18 @@ static void traefik_lines_are_events(void **state)
         {"time=\"2026-11-23T07:18:40Z\" level=debug msg=\"http: TLS handshake error from 192.0.2.7:54106: "
          "EOF\"",
          SS_FORMAT_EVENT, "192.0.2.7:54106", NULL, -1, LOGGED_THEN, FAILED},
+        /* Traefik 3 without a format, and as it is on its standard error */
+        {"2025-05-23T16:10:11-04:00 DBG log/log.go:245 > http: TLS handshake error from 192.0.2.7:42832: "
+         "local "
+         "error: tls: bad record MAC",
+         SS_FORMAT_EVENT, "192.0.2.7:42832", NULL, -1, LOGGED_THEN, FAILED},
+        {"\x1b[90m2026-11-23T07:18:40Z\x1b[0m \x1b[33mDBG\x1b[0m \x1b[1mlog/log.go:245\x1b[0m\x1b[36m >"
+         "\x1b[0m http: TLS handshake error from [2001:db8::2]:54106: EOF",
+         SS_FORMAT_EVENT, "[2001:db8::2]:54106", NULL, -1, LOGGED_THEN, FAILED},
+        /* its access log without a format has no port */
+        {"192.0.2.7 - - [23/Nov/2026:07:18:40 +0000] \"GET / HTTP/2.0\" 200 1 \"-\" \"-\" 7 \"web@file\" "
+         "\"http://10.0.0.1\" 2ms",
+         SS_FORMAT_NO_MATCH, REFUSED},
         {"192.0.2.7 - - [23/Nov/2026:07:18:40 +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"http: TLS handshake "
          "error from 192.0.2.66:1: x\"",
          SS_FORMAT_NO_MATCH, REFUSED},
@@ -594,12 +606,62 @@ static void tracing_lines_are_events(void **state)
         {"{\"fields\":{\"peer_addr\":\"192.0.2.7:51515\",\"elapsed\":\"1.5s\",\"error\":\"tls handshake "
          "eof\"}}",
          SS_FORMAT_EVENT, "192.0.2.7:51515", NULL, 1500 * MS, LOGGED_THEN, FAILED},
+        /* tracing-subscriber 0.2 */
+        {"{\"timestamp\":\"Feb 20 11:28:15.096\",\"level\":\"INFO\",\"fields\":{\"peer_addr\":\"192.0.2.7:"
+         "51515\",\"elapsed_ms\":7}}",
+         SS_FORMAT_EVENT, "192.0.2.7:51515", NULL, 7 * MS, SS_EVENT_ENDED, 0, 0, FINE},
         {"{\"fields\":{\"peer_addr\":\"192.0.2.7:51515\",\"elapsed\":0.8421}}", SS_FORMAT_BAD_NUMBER,
          REFUSED},
         {"{\"timestamp\":\"2026-11-23T07:18:39.123456Z\",\"level\":\"INFO\",\"fields\":{\"message\":\"up\"}}",
          SS_FORMAT_NO_MATCH, REFUSED},
     };
     check_rows(create_preset(SS_FORMAT_TRACING, 0), ROWS, COUNT_OF(ROWS));
+}
+
+/* As journal fields and, in JSON, in the event, in the line and in the span. */
+static void tracing_reads_the_same_names_everywhere(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *field, *name, *value;
+        int64_t duration_ns;
+        const char *sni;
+    } ROWS[] = {
+        {"F_ELAPSED_MS", "elapsed_ms", "7", 7 * MS, ""},
+        {"F_HANDSHAKE_US", "handshake_us", "7", 7 * US, ""},
+        {"F_DURATION_MS", "duration_ms", "7", 7 * MS, ""},
+        {"F_DURATION_US", "duration_us", "7", 7 * US, ""},
+        {"F_DURATION_NS", "duration_ns", "7", 7, ""},
+        {"F_DURATION_S", "duration_s", "7", 7 * SS_NS_PER_S, ""},
+        {"F_DURATION", "duration", "7ms", 7 * MS, ""},
+        {"F_SNI", "sni", "a.example", -1, "a.example"},
+        {"F_SERVER_NAME", "server_name", "a.example", -1, "a.example"},
+    };
+    struct ss_format *format = create_preset(SS_FORMAT_TRACING, 0);
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        const struct ss_entry_field fields[] = {{"F_CLIENT", "192.0.2.7:5", 11},
+                                                {ROWS[i].field, ROWS[i].value, strlen(ROWS[i].value)}};
+        const struct ss_entry entry = {fields, 2, LOGGED};
+        struct ss_event event;
+        assert_int_equal(ss_format_apply(format, &entry, &event), SS_FORMAT_EVENT);
+        assert_int_equal(event.duration_ns, ROWS[i].duration_ns);
+        assert_string_equal(event.sni, ROWS[i].sni);
+        static const char *const LINES[] = {
+            "{\"fields\":{\"client\":\"192.0.2.7:5\",\"%s\":\"%s\"}}",
+            "{\"client\":\"192.0.2.7:5\",\"%s\":\"%s\"}",
+            "{\"span\":{\"client\":\"192.0.2.7:5\"},\"fields\":{\"%s\":\"%s\"}}",
+        };
+        for (size_t j = 0; j < COUNT_OF(LINES); j++) {
+            char line[128];
+            snprintf(line, sizeof(line), LINES[j], ROWS[i].name, ROWS[i].value);
+            if (apply(format, line, &event) != SS_FORMAT_EVENT || event.duration_ns != ROWS[i].duration_ns)
+                print_error("%s\n", line);
+            assert_int_equal(apply(format, line, &event), SS_FORMAT_EVENT);
+            assert_int_equal(event.duration_ns, ROWS[i].duration_ns);
+            assert_string_equal(event.sni, ROWS[i].sni);
+        }
+    }
+    ss_format_free(format);
 }
 
 static void durations_are_read_in_every_unit_and_within_their_range(void **state)
@@ -678,6 +740,12 @@ static void addresses_are_read_as_proxies_write_them(void **state)
         {"client=2001:db8::1:5", SS_FORMAT_EVENT, "[2001:db8::1]:5", NULL, -1, LOGGED_THEN, FINE},
         {"client=[2001:db8::1]", SS_FORMAT_EVENT, "2001:db8::1", NULL, -1, LOGGED_THEN, FINE},
         {"client=::ffff:192.0.2.7:5", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1, LOGGED_THEN, FINE},
+        {"client_ip=[2001:db8::1] client_port=5 server_ip=[2001:db8::2] server_port=443", SS_FORMAT_EVENT,
+         "[2001:db8::1]:5", "[2001:db8::2]:443", -1, LOGGED_THEN, FINE},
+        {"client_ip=[fe80::1%eth0] client_port=5", SS_FORMAT_EVENT, "[fe80::1]:5", NULL, -1, LOGGED_THEN,
+         FINE},
+        {"client_ip=[] client_port=5", SS_FORMAT_NO_CLIENT, REFUSED},
+        {"client_ip=[2001:db8::1 client_port=5", SS_FORMAT_NO_CLIENT, REFUSED},
         {"client=[::ffff:192.0.2.7]:5", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1, LOGGED_THEN, FINE},
         {"client=[::ffff:c000:207]:5", SS_FORMAT_EVENT, "192.0.2.7:5", NULL, -1, LOGGED_THEN, FINE},
         {"client=[fe80::1%eth0]:5", SS_FORMAT_EVENT, "[fe80::1]:5", NULL, -1, LOGGED_THEN, FINE},
@@ -1045,6 +1113,7 @@ int main(void)
         cmocka_unit_test(caddy_lines_are_events),
         cmocka_unit_test(traefik_lines_are_events),
         cmocka_unit_test(tracing_lines_are_events),
+        cmocka_unit_test(tracing_reads_the_same_names_everywhere),
         cmocka_unit_test(a_line_of_another_kind_is_no_event_whatever_a_client_wrote),
         cmocka_unit_test(what_a_client_wrote_becomes_no_pair),
         cmocka_unit_test(of_what_is_told_twice_the_first_counts),
