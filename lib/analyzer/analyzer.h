@@ -64,6 +64,7 @@ struct ss_news {
     uint8_t verdict;   /* enum ss_verdict of the wire */
     bool still_open;   /* not complete yet: may be judged again */
     bool is_tls;       /* a hello was seen; else a connection that stayed silent */
+    bool completed;    /* all of the handshake was seen */
     bool early_data;   /* was offered, so that a request may be answered before the handshake's end */
     struct ss_mirror_second mirror;
     bool has_proxied;

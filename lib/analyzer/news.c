@@ -129,6 +129,7 @@ static void tell(struct ss_analyzer *analyzer, const struct ss_flow *flow, const
                              .verdict = finding->verdict,
                              .still_open = finding->still_open,
                              .is_tls = finding->is_tls,
+                             .completed = finding->outcome == SS_OUTCOME_COMPLETE,
                              .early_data = finding->tls.early_data,
                              .has_proxied = finding->has_proxied};
 }

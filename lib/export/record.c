@@ -347,6 +347,8 @@ static json_t *new_proxy(const struct ss_event *event, const struct ss_record *r
         ok &= put(object, "duration_ns", json_integer(event->duration_ns));
     if (event->failed)
         ok &= put(object, "failed", json_true());
+    if (record != NULL && event->client.port == 0)
+        ok &= put(object, "no_port", json_true());
     if (record != NULL)
         ok &= put_reconciled(object, record);
     if (event->cursor[0] != '\0')
@@ -356,12 +358,15 @@ static json_t *new_proxy(const struct ss_event *event, const struct ss_record *r
     return whole(object, ok);
 }
 
-/* Whoever's bytes the mirror lost in that second, it may have lost some of this flow's that nobody misses. */
-static struct ss_opinion less_sure(struct ss_opinion opinion, uint32_t mirror_loss_ppm)
+/* Whoever's bytes the mirror lost in that second, it may have lost some of this flow's that nobody misses.
+ * And a report without a port may be about a connection that the mirror lost all of. */
+static struct ss_opinion less_sure(struct ss_opinion opinion, const struct ss_record *record)
 {
-    if (mirror_loss_ppm >= MIRROR_LOSS_PPM && opinion.verdict != SS_VERDICT_NONE &&
+    if (record->mirror_loss_ppm >= MIRROR_LOSS_PPM && opinion.verdict != SS_VERDICT_NONE &&
         opinion.confidence > SS_CONFIDENCE_LOW)
         opinion.confidence--;
+    if (record->event != NULL && record->event->client.port == 0 && opinion.confidence > SS_CONFIDENCE_MEDIUM)
+        opinion.confidence = SS_CONFIDENCE_MEDIUM;
     return opinion;
 }
 
@@ -372,12 +377,12 @@ struct ss_opinion ss_record_opinion(const struct ss_record *record)
     if (record->event == NULL)
         return less_sure(
             (struct ss_opinion){(enum ss_verdict)finding->verdict, (enum ss_confidence)finding->confidence},
-            record->mirror_loss_ppm);
+            record);
     struct ss_verdict_evidence evidence = ss_finding_evidence(finding);
     evidence.flags = flags_of(record);
     if (record->event->duration_ns >= 0)
         evidence.proxy_ns = record->event->duration_ns;
-    return less_sure(ss_verdict_form(&finding->judged, &evidence), record->mirror_loss_ppm);
+    return less_sure(ss_verdict_form(&finding->judged, &evidence), record);
 }
 
 static bool put_flow(json_t *object, const struct ss_record *record)
@@ -483,6 +488,8 @@ static bool put_note(json_t *object, const struct ss_unmatched_note *note)
         ok &= put(object, "missed_by_ns", json_integer(note->missed_by_ns));
     if (note->events > 1)
         ok &= put(object, "events", json_integer(note->events));
+    if (note->candidates > 0)
+        ok &= put(object, "candidates", json_integer(note->candidates));
     return ok;
 }
 

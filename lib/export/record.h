@@ -41,6 +41,7 @@ struct ss_unmatched_note {
     int64_t age_ns;       /* how old its handshake was when it was looked for; -1: not known */
     int64_t missed_by_ns; /* how much further back the history should have reached; -1: not known */
     unsigned events;      /* that the line stands for; 0 or 1: this one */
+    unsigned candidates;  /* handshakes that fit; 0: not known, or none */
 };
 
 /* An event that found no flow, for unmatched.jsonl; the caller frees it. note may be NULL. */

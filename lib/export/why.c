@@ -467,6 +467,14 @@ static void add_end(struct text *text, const struct ss_finding *finding)
         say(text, "%s", ENDS[finding->outcome]);
 }
 
+static void add_no_port(struct text *text, const struct ss_event *event)
+{
+    if (event->client.port == 0)
+        say(text,
+            "; the proxy's line named no port, and this was that client's only handshake at that time%s",
+            event->failed ? " that did not complete" : "");
+}
+
 static struct facts gather(const struct ss_record *record)
 {
     const struct ss_finding *finding = record->finding;
@@ -499,7 +507,9 @@ char *ss_record_why(const struct ss_record *record, char *ret_why, size_t why_by
     if (record->finding->lacks_evidence && facts.verdict != SS_VERDICT_NONE)
         say(&text, "; not all evidence found room, so it may have been somebody else");
     add_end(&text, record->finding);
-    if (record->event != NULL)
-        ss_reconcile_say(record, text.at, text.left);
+    if (record->event == NULL)
+        return ret_why;
+    add_no_port(&text, record->event);
+    ss_reconcile_say(record, text.at, text.left);
     return ret_why;
 }

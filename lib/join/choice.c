@@ -71,6 +71,8 @@ bool ss_choice_is_near(const struct ss_query *query, const struct ss_choice *cho
 /* Two fit so well that no third can make it clear. */
 static bool is_hopeless(const struct ss_query *query, const struct ss_choice *choice)
 {
+    if (query->count)
+        return choice->fitting >= SS_JOIN_CANDIDATES;
     return choice->fitting > 1 && (!query->has_port || choice->second_ns <= query->doubt_ns);
 }
 
@@ -94,6 +96,13 @@ struct ss_choice ss_choice_look(struct ss_join *join, const struct ss_query *que
     choice.cut = node != SS_CHAINS_NONE && !is_hopeless(query, &choices[0]);
     join->counters.walks_cut += choice.cut;
     return choice;
+}
+
+unsigned ss_join_candidates(struct ss_join *join, const struct ss_event *event)
+{
+    struct ss_query query = ss_choice_query(join, event);
+    query.count = true;
+    return ss_choice_look(join, &query).fitting;
 }
 
 /* Of several that fit: is another one about as likely as the best? */

@@ -147,7 +147,14 @@ static bool fits_server(const struct ss_event *event, const struct ss_news *news
     return news->has_proxied && fits(&event->server, &news->proxied_server);
 }
 
+/* Where no port says which handshake failed, it is none of those that did not. */
+static bool fits_outcome(const struct ss_event *event, const struct ss_news *news)
+{
+    return event->client.port != 0 || !event->failed || !news->completed;
+}
+
 bool ss_fits_addresses(const struct ss_event *event, const struct ss_news *news, bool proxied)
 {
-    return fits(&event->client, proxied ? &news->proxied_client : &news->client) && fits_server(event, news);
+    return fits(&event->client, proxied ? &news->proxied_client : &news->client) &&
+           fits_server(event, news) && fits_outcome(event, news);
 }

@@ -18,6 +18,7 @@ struct ss_query {
     int64_t ahead_ns; /* how far before its handshake's end a line may seem to be written */
     bool learned;
     bool has_port;
+    bool count; /* up to SS_JOIN_CANDIDATES, not only whether there is more than one */
 };
 
 /* False: they are not about the same connection, or too far apart; else *ret_off_ns is how far. */
@@ -29,5 +30,6 @@ enum ss_lasted ss_fits_lasted(const struct ss_query *query, const struct ss_news
 /* Whether the handshake can have taken a proxy as long as the event says, whatever its clock says: true where
  * it says nothing of that. */
 bool ss_fits_duration(const struct ss_event *event, const struct ss_news *news);
-/* proxied: the client by its name in the PROXY protocol header, not by that on the wire. */
+/* Whether they may be about the same connection, whenever. proxied: the client by its name in the PROXY
+ * protocol header, not by that on the wire. */
 bool ss_fits_addresses(const struct ss_event *event, const struct ss_news *news, bool proxied);

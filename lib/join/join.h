@@ -21,7 +21,8 @@
  * two within slack. Once it is known, a handshake that is only within slack is taken after
  * SS_JOIN_PATIENCE_NS (or hold, if that is shorter), in case that the right one is yet to come, and not if
  * it has a report of its own. Without a client port in the event, only a single candidate is taken, and a
- * line must have been written within slack of its end, or of when it was given up.
+ * line must have been written within slack of its end, or of when it was given up; one of a failed handshake
+ * is not about a handshake that the wire shows complete.
  *
  * Each host's clock offset (proxy minus tap) is learned from its last SS_JOIN_SAMPLES samples. A sample is an
  * event whose ip:port had one single handshake in the whole index, however far apart, but where more than
@@ -59,8 +60,9 @@
 #define SS_JOIN_HOSTS   256
 #define SS_JOIN_SOURCES 16
 #define SS_JOIN_PATIENCE_NS                                                                                  \
-    (2 * 1000000000LL)   /* news of a handshake are sooner than the proxy's line of it */
-#define SS_JOIN_WALK 256 /* links of a chain that are looked at, newest first */
+    (2 * 1000000000LL)         /* news of a handshake are sooner than the proxy's line of it */
+#define SS_JOIN_CANDIDATES 16  /* that are counted */
+#define SS_JOIN_WALK       256 /* links of a chain that are looked at, newest first */
 
 /* Why an event found no flow. */
 #define X(name, ...) SS_UNMATCHED_##name,
@@ -140,6 +142,9 @@ enum ss_join_result ss_join_add_event(struct ss_join *join, const struct ss_even
  * due: call it each turn. */
 bool ss_join_expire(struct ss_join *join, int64_t now_ns, struct ss_event *ret_event,
                     struct ss_join_flow **ret_flow, enum ss_unmatched *ret_reason);
+
+/* How many handshakes fit the event now, up to SS_JOIN_CANDIDATES: for those that are ambiguous. */
+unsigned ss_join_candidates(struct ss_join *join, const struct ss_event *event);
 
 /* A match of this flow turned out to be worthless, its packets being gone: counts it as unmatched,
  * OVERWRITTEN. */

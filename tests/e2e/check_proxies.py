@@ -33,15 +33,17 @@ def is_doubtful(truth):
     return not truth['alone'] and not has_port(truth)
 
 
-def check_doubtful(results, records, reasons):
+def check_doubtful(results, records, unmatched):
     reports = len([record for record in records if 'proxy' in record])
     results.check(reports < len(records), f'{reports} reports: what is in doubt was guessed')
-    results.equal(reasons, ['ambiguous'] * (len(records) - reports), 'what is left over')
+    results.equal([(event['reason'], event.get('candidates')) for event in unmatched],
+                  [('ambiguous', len(records))] * (len(records) - reports), 'what is left over')
 
 
 def check_report(results, truth, proxy, what):
     results.equal(proxy['host'], HOSTS[truth['port']], f'{what}: host')
     results.equal(proxy.get('failed', False), truth['kind'] in FAILED, f'{what}: failed')
+    results.equal(proxy.get('no_port', False), not has_port(truth), f'{what}: no port')
     if truth['kind'] == 'slow' and truth['port'] in MEASURED:
         results.check(290e6 < proxy.get('duration_ns', 0) < 600e6, f'{what}: lasted not as long as the stall: {proxy}')
     if truth['kind'] == 'slow' and truth['port'] not in MEASURED:
@@ -75,7 +77,7 @@ def main(truth_path, records_path, unmatched_path):
     for truth in truths:
         check_one(results, truth, records.get((*truth['client'], truth['port'])))
     check_doubtful(results, [records[(*truth['client'], truth['port'])] for truth in truths if is_doubtful(truth)],
-                   [event['reason'] for event in lines_of(unmatched_path)])
+                   lines_of(unmatched_path))
     return results.end()
 
 

@@ -499,7 +499,7 @@ static void a_tls13_handshake_gives_its_marks_and_what_its_hellos_said(void **st
     assert_int_equal(played->news[0].accept_ns, EPOCH_NS + US(20000));
     assert_int_equal(played->news[0].served_ns, EPOCH_NS + US(21700));
     assert_int_equal(played->news[0].end_ns, EPOCH_NS + US(50000));
-    assert_false(played->news[0].early_data);
+    assert_true(played->news[0].completed && !played->news[0].early_data);
 
     const struct ss_analyzer_counters *counters = ss_analyzer_counters(played->analyzer);
     assert_int_equal(counters->received_packets, 9);
@@ -1965,6 +1965,7 @@ static void the_alert_that_ended_it_is_the_one_that_is_named(void **state)
     data(tape, &c, SS_CLIENT, 41000, other);
     struct played *played = play(tape);
     assert_int_equal(only_one(played)->outcome, SS_OUTCOME_ALERT);
+    assert_false(played->news[0].completed);
     assert_int_equal(only_one(played)->alert, 40);
     close_player(played);
     free(other);

@@ -408,6 +408,58 @@ static void an_event_without_a_port_takes_a_single_handshake_only(void **state)
     }
 }
 
+/* What the proxy says that failed did not go well on the wire either. */
+static void a_failure_without_a_port_is_not_of_a_handshake_that_was_complete(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(8, 8);
+    struct ss_news complete = news(A, 1000), failed = news("192.0.2.7:9", 1010);
+    struct ss_event line = event("192.0.2.7", SS_EVENT_LOGGED, 1100);
+    complete.completed = true;
+    ss_join_add_flow(bench.join, &complete, 0);
+    line.failed = true;
+    assert_int_equal(add(&bench, &line), SS_JOIN_WAITING);
+    struct ss_join_flow *second = ss_join_add_flow(bench.join, &failed, 0);
+    assert_true(ss_join_take_waiting(bench.join, second, &bench.event));
+    end(&bench);
+}
+
+static void a_failure_without_a_port_of_a_client_whose_handshakes_were_complete_finds_no_flow(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(8, 8);
+    struct ss_news complete = news(A, 1000);
+    struct ss_event line = event("192.0.2.7", SS_EVENT_LOGGED, 1100);
+    complete.completed = line.failed = true;
+    struct ss_join_flow *flow = ss_join_add_flow(bench.join, &complete, 0);
+    assert_int_equal(add(&bench, &line), SS_JOIN_WAITING);
+    assert_true(expire(&bench, SS_JOIN_FOREVER));
+    assert_int_equal(bench.reason, SS_UNMATCHED_NO_FLOW);
+    line.client = flow->news.client; /* with a port there is nothing to choose */
+    assert_int_equal(add(&bench, &line), SS_JOIN_MATCHED);
+    line.client.port = 0;
+    line.failed = false;
+    assert_int_equal(add(&bench, &line), SS_JOIN_MATCHED);
+    end(&bench);
+}
+
+static void the_candidates_of_an_ambiguous_event_are_counted(void **state)
+{
+    (void)state;
+    struct bench bench = bench_of(32, 8);
+    struct ss_event line = event("192.0.2.7", SS_EVENT_LOGGED, 1100);
+    assert_int_equal(ss_join_candidates(bench.join, &line), 0);
+    for (unsigned i = 1; i <= SS_JOIN_CANDIDATES + 2; i++) {
+        add_flow(&bench, client("192.0.2.7", i).text, 1000);
+        assert_int_equal(ss_join_candidates(bench.join, &line),
+                         i < SS_JOIN_CANDIDATES ? i : SS_JOIN_CANDIDATES);
+    }
+    add_flow(&bench, "192.0.2.8:1", 1000);
+    line.client = endpoint("192.0.2.8");
+    assert_int_equal(ss_join_candidates(bench.join, &line), 1);
+    end(&bench);
+}
+
 /* The proxy gives a silent client up after its timeout, writes its line and closes. */
 static void a_line_about_a_handshake_that_was_given_up_comes_long_after_its_last_packet(void **state)
 {
@@ -1237,6 +1289,9 @@ int main(void)
         cmocka_unit_test(two_handshakes_within_slack_are_told_apart_once_the_clock_is_known),
         cmocka_unit_test(an_early_event_does_not_take_the_ports_last_handshake),
         cmocka_unit_test(an_event_without_a_port_takes_a_single_handshake_only),
+        cmocka_unit_test(a_failure_without_a_port_is_not_of_a_handshake_that_was_complete),
+        cmocka_unit_test(a_failure_without_a_port_of_a_client_whose_handshakes_were_complete_finds_no_flow),
+        cmocka_unit_test(the_candidates_of_an_ambiguous_event_are_counted),
         cmocka_unit_test(a_line_about_a_handshake_that_was_given_up_comes_long_after_its_last_packet),
         cmocka_unit_test(a_line_about_a_handshake_that_is_still_open_waits_until_it_is_over),
         cmocka_unit_test(the_offset_of_a_host_is_the_median_of_its_samples),

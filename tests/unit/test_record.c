@@ -761,6 +761,29 @@ static void a_mirror_that_lost_much_in_that_second_makes_less_sure(void **state)
     json_decref(object);
 }
 
+static void a_report_without_a_port_says_so_and_makes_less_sure(void **state)
+{
+    (void)state;
+    struct ss_finding finding = finding_of(&STORIES[0]);
+    struct ss_record record = record_of(&finding);
+    struct ss_event event = event_of(-1);
+    char why[512];
+    record.event = &event;
+    assert_int_equal(ss_record_opinion(&record).confidence, SS_CONFIDENCE_HIGH);
+    assert_null(strstr(ss_record_why(&record, why, sizeof(why)), "port"));
+    event.client.port = 0;
+    assert_int_equal(ss_record_opinion(&record).confidence, SS_CONFIDENCE_MEDIUM);
+    assert_non_null(strstr(ss_record_why(&record, why, sizeof(why)),
+                           "; the proxy's line named no port, and this was that client's only handshake at "
+                           "that time"));
+    assert_null(strstr(why, "complete"));
+    event.failed = true;
+    assert_non_null(strstr(ss_record_why(&record, why, sizeof(why)), "at that time that did not complete"));
+    json_t *object = parsed(&record);
+    assert_true(json_is_true(json_object_get(json_object_get(object, "proxy"), "no_port")));
+    json_decref(object);
+}
+
 static void the_reason_is_cut_where_its_room_ends(void **state)
 {
     (void)state;
@@ -834,10 +857,11 @@ static void an_event_that_came_too_late_says_by_how_much(void **state)
         struct ss_unmatched_note note;
         const char *part;
     } rows[] = {
-        {{-1, -1, 1}, "\"about\":\"gone\",\"client\""},
-        {{90 * MS, -1, 0}, "\"about\":\"gone\",\"age_ns\":90000000,\"client\""},
-        {{0, 0, 0}, "\"about\":\"gone\",\"age_ns\":0,\"missed_by_ns\":0,\"client\""},
-        {{90 * MS, 30 * MS, 3}, "\"age_ns\":90000000,\"missed_by_ns\":30000000,\"events\":3,\"client\""},
+        {{-1, -1, 1, 0}, "\"about\":\"gone\",\"client\""},
+        {{90 * MS, -1, 0, 0}, "\"about\":\"gone\",\"age_ns\":90000000,\"client\""},
+        {{0, 0, 0, 0}, "\"about\":\"gone\",\"age_ns\":0,\"missed_by_ns\":0,\"client\""},
+        {{-1, -1, 1, 2}, "\"about\":\"gone\",\"candidates\":2,\"client\""},
+        {{90 * MS, 30 * MS, 3, 0}, "\"age_ns\":90000000,\"missed_by_ns\":30000000,\"events\":3,\"client\""},
     };
     struct ss_event event = event_of(-1);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -877,6 +901,7 @@ static void an_independent_reader_finds_every_record_within_the_schema(void **st
                                         : finding_with((enum ss_evidence)(i - COUNT_OF(STORIES) - 1));
         struct ss_event event = event_of(500 * MS);
         struct ss_record record = record_of(&finding);
+        event.client.port = i % 4 == 0 ? 0 : event.client.port;
         record.event = i % 2 == 0 ? &event : NULL;
         char *line = ss_record_json(&record);
         fprintf(checker, "%s\n", line);
@@ -907,6 +932,7 @@ int main(void)
         cmocka_unit_test(the_blamed_ones_own_clock_is_told),
         cmocka_unit_test(a_loss_beyond_the_tap_after_the_end_explains_the_proxy),
         cmocka_unit_test(a_mirror_that_lost_much_in_that_second_makes_less_sure),
+        cmocka_unit_test(a_report_without_a_port_says_so_and_makes_less_sure),
         cmocka_unit_test(the_reason_is_cut_where_its_room_ends),
         cmocka_unit_test(every_verdict_has_a_reason_whatever_was_seen),
         cmocka_unit_test(an_open_handshake_says_what_it_waits_for),

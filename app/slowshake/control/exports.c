@@ -215,6 +215,8 @@ void ss_exports_unmatched(struct ss_exports *exports, const struct ss_event *eve
     attach(entry, event);
     entry->job->reason = reason;
     entry->job->note = (struct ss_unmatched_note){.age_ns = -1, .missed_by_ns = -1};
+    if (reason == SS_UNMATCHED_AMBIGUOUS)
+        entry->job->note.candidates = ss_join_candidates(exports->join, event);
     if (reason == SS_UNMATCHED_TOO_OLD)
         entry->job->note = note_of(exports, event->time_ns - ss_join_offset(exports->join, event->host),
                                    ss_join_oldest(exports->join));

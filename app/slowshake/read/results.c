@@ -169,8 +169,12 @@ static void merge(struct ss_results *results)
 
 static void take_unmatched(struct ss_results *results, const struct ss_event *event, enum ss_unmatched reason)
 {
+    struct ss_unmatched_note note = {.age_ns = -1, .missed_by_ns = -1};
+
+    if (reason == SS_UNMATCHED_AMBIGUOUS)
+        note.candidates = ss_join_candidates(results->join, event);
     if (results->store != NULL &&
-        ss_store_unmatched(results->store, results->config->sensor, event, reason, NULL) != 0)
+        ss_store_unmatched(results->store, results->config->sensor, event, reason, &note) != 0)
         results->status = EXIT_FAILURE;
 }
 
