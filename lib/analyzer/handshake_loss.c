@@ -125,10 +125,10 @@ static bool is_only_late(const struct ss_sender_clock *clock, const struct ss_pa
 }
 
 static void take_retransmission(struct ss_handshake *handshake, enum ss_side side,
-                                const struct ss_packet *packet, int64_t since_ns, int64_t t)
+                                const struct ss_packet *packet, uint32_t seq_end, int64_t since_ns, int64_t t)
 {
     if (handshake->talk.state != SS_TALK_GOING) {
-        ss_loss_sent_again(handshake, side, packet, packet->seq + packet->payload_bytes, since_ns, t);
+        ss_loss_sent_again(handshake, side, packet, seq_end, since_ns, t);
         return;
     }
     struct ss_trouble *trouble = ss_handshake_new_trouble(handshake);
@@ -147,7 +147,9 @@ void ss_loss_take_fate(struct ss_handshake *handshake, enum ss_side side, const 
     int64_t since_ns = fate->since_ns;
 
     if (fate->kind == SS_SEGMENT_RETRANSMITTED && !fate->was_acknowledged)
-        take_retransmission(handshake, side, packet, since_ns, t);
+        take_retransmission(handshake, side, packet, packet->seq + packet->payload_bytes, since_ns, t);
+    if (fate->begins_again)
+        take_retransmission(handshake, side, packet, fate->again_end, fate->again_ns, t);
     if (fate->kind != SS_SEGMENT_FILLED && !had_sent)
         return;
     if (fate->kind != SS_SEGMENT_FILLED || (had_sent && told_ns < since_ns)) {

@@ -219,11 +219,14 @@ static void check_all(const struct script *scripts, size_t count)
 #define S SS_SERVER
 
 /* Segments at that many ms, and what else is to be said of them. */
-#define SYN_AT(t, ...)       ((struct segment){.ms = t, .side = C, .flags = SS_TCP_SYN, __VA_ARGS__})
-#define SYN_ACK_AT(t, ...)   ((struct segment){.ms = t, .side = S, .flags = SS_TCP_SYN, .id = -1, __VA_ARGS__})
-#define ACK_AT(t, ...)       ((struct segment){.ms = t, .side = C, __VA_ARGS__})
-#define HELLO_AT(t, ...)     ((struct segment){.ms = t, .side = C, .from = START, .to = HELLO, __VA_ARGS__})
-#define HELLO_ACK_AT(t, ...) ((struct segment){.ms = t, .side = S, .acked = HELLO, __VA_ARGS__})
+#define SYN_AT(t, ...)     ((struct segment){.ms = t, .side = C, .flags = SS_TCP_SYN, __VA_ARGS__})
+#define SYN_ACK_AT(t, ...) ((struct segment){.ms = t, .side = S, .flags = SS_TCP_SYN, .id = -1, __VA_ARGS__})
+#define ACK_AT(t, ...)     ((struct segment){.ms = t, .side = C, __VA_ARGS__})
+#define HELLO_AT(t, ...)   ((struct segment){.ms = t, .side = C, .from = START, .to = HELLO, __VA_ARGS__})
+#define HALF_HELLO_AT(t, ...)                                                                                \
+    ((struct segment){.ms = t, .side = C, .from = START, .to = HELLO_HALF, __VA_ARGS__})
+#define HELLO_ACK_AT(t, ...)      ((struct segment){.ms = t, .side = S, .acked = HELLO, __VA_ARGS__})
+#define HALF_HELLO_ACK_AT(t, ...) ((struct segment){.ms = t, .side = S, .acked = HELLO_HALF, __VA_ARGS__})
 #define FLIGHT_AT(t, ...)                                                                                    \
     ((struct segment){.ms = t, .side = S, .from = START, .to = FLIGHT, .acked = HELLO, __VA_ARGS__})
 #define FIRST_HALF_AT(t, ...)                                                                                \
@@ -290,6 +293,36 @@ static void what_the_tap_saw_twice_was_lost_unless_the_first_copy_had_arrived(vo
                       ANSWER_AT(256), ANSWER_ACK_AT(258)},
          .evidence = {{SS_EVIDENCE_RETRANSMITTED, 13, 233}},
          .lost = {.tap_to_server = 1},
+         .largest = SS_SHARE_LOSS},
+        {.about =
+             "the first half of the hello, then all of it in one segment: the half was lost beyond the tap",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN_AT(0), SYN_ACK_AT(2), ACK_AT(12), HALF_HELLO_AT(13), HELLO_AT(253),
+                      HELLO_ACK_AT(255, .echo = 253), FLIGHT_AT(256), ANSWER_AT(266), ANSWER_ACK_AT(268)},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 13, 253}},
+         .lost = {.tap_to_server = 1},
+         .largest = SS_SHARE_LOSS},
+        {.about = "the same twice over: from each copy to the next",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN_AT(0), SYN_ACK_AT(2), ACK_AT(12), HALF_HELLO_AT(13), HALF_HELLO_AT(233),
+                      HELLO_AT(673), HELLO_ACK_AT(675, .echo = 673), FLIGHT_AT(676), ANSWER_AT(686),
+                      ANSWER_ACK_AT(688)},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 13, 673}},
+         .lost = {.tap_to_server = 2},
+         .largest = SS_SHARE_LOSS},
+        {.about = "the half arrived, as its timestamp in the acknowledgement says: the path was slow",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN_AT(0), SYN_ACK_AT(2), ACK_AT(12), HALF_HELLO_AT(13), HELLO_AT(233),
+                      HALF_HELLO_ACK_AT(313, .echo = 13), HELLO_ACK_AT(314, .echo = 233), FLIGHT_AT(315),
+                      ANSWER_AT(325), ANSWER_ACK_AT(327)},
+         .evidence = {{SS_EVIDENCE_SPURIOUS_TO_SERVER, 13, 313}},
+         .largest = SS_SHARE_SERVER_PATH},
+        {.about = "the flight's first half, then all of it",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), FLIGHT_AT(256),
+                      ANSWER_AT(266, .echo = 256), ANSWER_ACK_AT(268)},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 16, 256}},
+         .lost = {.tap_to_client = 1},
          .largest = SS_SHARE_LOSS},
         {.about = "acknowledged in between: nobody waited",
          .tap = SS_TAP_MIDDLE,
