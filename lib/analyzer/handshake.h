@@ -64,7 +64,7 @@ struct ss_sent_again {
 struct ss_flight_window {
     int64_t sent_ns;     /* newest data of the server */
     int64_t released_ns; /* newest acknowledgement that made room */
-    uint32_t in_flight;  /* bytes before that acknowledgement */
+    uint32_t in_flight;  /* bytes before the first that came since that data */
 } __attribute__((packed, aligned(4)));
 
 struct ss_print {

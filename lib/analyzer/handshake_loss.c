@@ -6,10 +6,12 @@
 
 #include <string.h>
 
-#define MS             1000000LL
-#define LATE_LEAST_NS  (5 * MS) /* less is what paths vary by, and ticks hide */
-#define SOON_NS        (2 * MS) /* a kernel answers within this, besides the round trip */
-#define INITIAL_WINDOW 4380     /* bytes: the least that any initial window holds back (RFC 3390, RFC 6928) */
+#define MS            1000000LL
+#define LATE_LEAST_NS (5 * MS) /* less is what paths vary by, and ticks hide */
+#define SOON_NS       (2 * MS) /* a kernel answers within this, besides the round trip */
+#define WINDOW_LEAST_NS                                                                                      \
+    MS /* less holds nobody up; a flight that acknowledgements clock has many such waits */
+#define INITIAL_WINDOW 4380 /* bytes: the least that any initial window holds back (RFC 3390, RFC 6928) */
 
 static uint16_t *lost_beyond_tap(struct ss_lost *lost, enum ss_side sender)
 {
@@ -211,18 +213,28 @@ static void take_client_ack(struct ss_handshake *handshake, uint32_t ack, int64_
     if (!ss_seq_before(acked, ack) || !ss_seq_before(acked, server->edge))
         return;
     handshake->window.released_ns = t;
-    handshake->window.in_flight = server->edge - acked;
+    if (server->edge - acked > handshake->window.in_flight)
+        handshake->window.in_flight = server->edge - acked;
+}
+
+static void add_window_wait(struct ss_handshake *handshake, enum ss_evidence evidence, int64_t from_ns,
+                            int64_t to_ns)
+{
+    if (to_ns - from_ns >= WINDOW_LEAST_NS)
+        ss_handshake_add_wait(handshake, evidence, from_ns, to_ns);
 }
 
 /* The server was silent with a window's worth under way, and went on as soon as part of it was acknowledged:
- * it had to wait for that. */
+ * it had to wait for that, first on the client's side of the tap, then on its own. */
 static void take_server_data(struct ss_handshake *handshake, int64_t t)
 {
     struct ss_flight_window *window = &handshake->window;
 
     if (window->in_flight >= INITIAL_WINDOW && window->released_ns > window->sent_ns &&
-        is_answer(t - window->released_ns, handshake->rtt_ns[SS_SERVER]))
-        ss_handshake_add_wait(handshake, SS_EVIDENCE_CONGESTION_WINDOW, window->sent_ns, t);
+        is_answer(t - window->released_ns, handshake->rtt_ns[SS_SERVER])) {
+        add_window_wait(handshake, SS_EVIDENCE_CONGESTION_WINDOW, window->sent_ns, window->released_ns);
+        add_window_wait(handshake, SS_EVIDENCE_CONGESTION_WINDOW_OPENED, window->released_ns, t);
+    }
     window->sent_ns = t;
     window->in_flight = 0;
 }

@@ -28,6 +28,9 @@ static const struct {
     [SS_EVIDENCE_LATE_FROM_SERVER] = {"by the server's TCP clock, its segment was ", " under way"},
     [SS_EVIDENCE_CONGESTION_WINDOW] = {"the server's flight did not fit its congestion window, and waited ",
                                        " for the client's acknowledgements"},
+    [SS_EVIDENCE_CONGESTION_WINDOW_OPENED] = {"the server's flight did not fit its congestion window, and "
+                                              "went on ",
+                                              " after the client's acknowledgements"},
     [SS_EVIDENCE_CLIENT_WINDOW_CLOSED] = {"the client's receive window was closed for ", ""},
     [SS_EVIDENCE_SERVER_WINDOW_CLOSED] = {"the server's receive window was closed for ", ""},
     [SS_EVIDENCE_TIMEOUT_LENGTH] = {"a silence of ",

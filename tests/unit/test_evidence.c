@@ -21,10 +21,21 @@
 #define ROWS(a)    (sizeof(a) / sizeof((a)[0]))
 #define CLIENT_ISN 1000u
 #define SERVER_ISN 0xfffffff0u /* wraps inside the flight */
-#define SEGMENTS   18
+#define SEGMENTS   36
 
 /* Points in each side's bytes. */
-enum point { START, HELLO_HALF, HELLO, ANSWER_HALF, ANSWER, FLIGHT_HALF, FLIGHT, TICKET, POINTS };
+enum point {
+    START,
+    HELLO_HALF,
+    HELLO,
+    ANSWER_HALF,
+    ANSWER,
+    FLIGHT_THIRD,
+    FLIGHT_HALF,
+    FLIGHT,
+    TICKET,
+    POINTS
+};
 
 struct segment {
     double ms;
@@ -79,6 +90,7 @@ static int make_bytes(void **state)
     tls_put_noise_record(&said[SS_SERVER], 23, 9000);
     tls_put_noise_record(&said[SS_SERVER], 23, 53);
     points[FLIGHT] = (uint32_t)said[SS_SERVER].length;
+    points[FLIGHT_THIRD] = 4000;
     points[FLIGHT_HALF] = 6000;
     tls_put_noise_record(&said[SS_SERVER], 23, 200);
     points[TICKET] = (uint32_t)said[SS_SERVER].length;
@@ -92,7 +104,7 @@ struct played {
     struct ss_handshake handshake;
     struct ss_handshake_pools pools;
     struct ss_told told;
-    void *memory[3];
+    void *memory[4];
     double clock[2]; /* what each side's newest segment said */
     uint16_t id[2];
 };
@@ -154,6 +166,7 @@ static struct ss_finding play(const struct script *script)
     played->memory[0] = pool(&played->pools.segments, SS_STREAM_BLOCK_BYTES, 16);
     played->memory[1] = pool(&played->pools.hellos, SS_TLS_BLOCK_BYTES, 2);
     played->memory[2] = pool(&played->pools.troubles, sizeof(struct ss_trouble), 1);
+    played->memory[3] = pool(&played->pools.mores, sizeof(struct ss_more), 1);
     played->id[SS_SERVER] = 700;
     for (unsigned i = 0; i < SEGMENTS && (i == 0 || script->segments[i].ms > 0); i++) {
         struct ss_packet packet = packet_of(played, &script->segments[i]);
@@ -165,9 +178,10 @@ static struct ss_finding play(const struct script *script)
     }
     ss_handshake_conclude(&played->handshake, script->tap, last_ns, &finding);
     ss_handshake_release(&played->handshake);
-    assert_int_equal(played->pools.segments.used + played->pools.hellos.used + played->pools.troubles.used,
+    assert_int_equal(played->pools.segments.used + played->pools.hellos.used + played->pools.troubles.used +
+                         played->pools.mores.used,
                      0);
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < ROWS(played->memory); i++)
         free(played->memory[i]);
     free(played);
     return finding;
@@ -235,6 +249,8 @@ static void check_all(const struct script *scripts, size_t count)
     ((struct segment){.ms = t, .side = S, .from = FLIGHT_HALF, .to = FLIGHT, .acked = HELLO, __VA_ARGS__})
 #define HALF_ACK_AT(t, ...)                                                                                  \
     ((struct segment){.ms = t, .side = C, .from = HELLO, .to = HELLO, .acked = FLIGHT_HALF, __VA_ARGS__})
+#define THIRD_ACK_AT(t, ...)                                                                                 \
+    ((struct segment){.ms = t, .side = C, .from = HELLO, .to = HELLO, .acked = FLIGHT_THIRD, __VA_ARGS__})
 #define FLIGHT_ACK_AT(t, ...)                                                                                \
     ((struct segment){.ms = t, .side = C, .from = HELLO, .to = HELLO, .acked = FLIGHT, __VA_ARGS__})
 #define ANSWER_AT(t, ...)                                                                                    \
@@ -568,8 +584,28 @@ static void a_flight_that_waits_for_acknowledgements_waits_for_the_path(void **s
          .tap = SS_TAP_MIDDLE,
          .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), HALF_ACK_AT(116), SECOND_HALF_AT(118),
                       ANSWER_AT(128), ANSWER_ACK_AT(130)},
-         .evidence = {{SS_EVIDENCE_CONGESTION_WINDOW, 16, 118}},
+         .evidence = {{SS_EVIDENCE_CONGESTION_WINDOW, 16, 116},
+                      {SS_EVIDENCE_CONGESTION_WINDOW_OPENED, 116, 118}},
          .largest = SS_SHARE_CLIENT_PATH},
+        {.about = "acknowledged in two steps, the second with less than a window under way",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), THIRD_ACK_AT(116), HALF_ACK_AT(116.5),
+                      SECOND_HALF_AT(118.5), ANSWER_AT(128.5), ANSWER_ACK_AT(130)},
+         .evidence = {{SS_EVIDENCE_CONGESTION_WINDOW, 16, 116.5},
+                      {SS_EVIDENCE_CONGESTION_WINDOW_OPENED, 116.5, 118.5}},
+         .largest = SS_SHARE_CLIENT_PATH},
+        {.about = "beside the client: the acknowledgement came at once, and had to go to the server",
+         .tap = SS_TAP_CLIENT,
+         .segments = {SYN_AT(0), SYN_ACK_AT(80), ACK_AT(80.1), HELLO_AT(80.2), HELLO_ACK_AT(160.2),
+                      FIRST_HALF_AT(161), THIRD_ACK_AT(161.1), HALF_ACK_AT(161.2), SECOND_HALF_AT(241.2),
+                      ANSWER_AT(242), ANSWER_ACK_AT(322)},
+         .evidence = {{SS_EVIDENCE_CONGESTION_WINDOW_OPENED, 161.2, 241.2}},
+         .largest = SS_SHARE_SERVER_PATH},
+        {.about = "waits of less than a millisecond hold nobody up",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), HALF_ACK_AT(16.9), SECOND_HALF_AT(17.8),
+                      ANSWER_AT(117.8), ANSWER_ACK_AT(119.8)},
+         .largest = SS_SHARE_CLIENT},
         {.about = "the rest came long after it: the server was slow",
          .tap = SS_TAP_MIDDLE,
          .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), HALF_ACK_AT(26), SECOND_HALF_AT(318),
@@ -593,6 +629,22 @@ static void a_flight_that_waits_for_acknowledgements_waits_for_the_path(void **s
          .largest = SS_SHARE_CLIENT_PATH},
     };
     check_all(scripts, ROWS(scripts));
+}
+
+static void a_handshake_with_more_waits_than_there_is_room_for_lacks_evidence(void **state)
+{
+    (void)state;
+    for (unsigned waits = SS_TIMELINE_WAITS; waits <= SS_TIMELINE_WAITS + 1; waits++) {
+        struct script script = {.tap = SS_TAP_MIDDLE, .segments = {OPENED, FIRST_HALF_AT(16)}};
+        struct segment *next = &script.segments[5];
+        for (unsigned i = 0; i < waits; i++) {
+            *next++ = HALF_ACK_AT(30 + 20 * i, .is_closed = 1);
+            *next++ = HALF_ACK_AT(40 + 20 * i);
+        }
+        struct ss_finding finding = play(&script);
+        assert_int_equal(finding.wait_count, SS_TIMELINE_WAITS);
+        assert_int_equal(finding.lacks_evidence, waits > SS_TIMELINE_WAITS);
+    }
 }
 
 /* ---- what the mirror lost */
@@ -677,6 +729,7 @@ int main(void)
         cmocka_unit_test(the_sender_s_clock_tells_how_long_it_took),
         cmocka_unit_test(an_acknowledgement_that_came_with_the_answer_s_beginning_is_the_program_s),
         cmocka_unit_test(a_flight_that_waits_for_acknowledgements_waits_for_the_path),
+        cmocka_unit_test(a_handshake_with_more_waits_than_there_is_room_for_lacks_evidence),
         cmocka_unit_test(what_only_the_mirror_lost_is_nobody_s),
         cmocka_unit_test(a_leap_in_time_is_no_round_trip),
         cmocka_unit_test(what_follows_on_what_the_mirror_lost_was_not_sent_before),

@@ -647,6 +647,8 @@ static void the_evidence_that_a_verdict_rests_on_is_told(void **state)
         {SS_EVIDENCE_LATE_FROM_SERVER, "by the server's TCP clock, its segment was 300 ms under way"},
         {SS_EVIDENCE_CONGESTION_WINDOW, "the server's flight did not fit its congestion window, and waited "
                                         "300 ms for the client's acknowledgements"},
+        {SS_EVIDENCE_CONGESTION_WINDOW_OPENED, "the server's flight did not fit its congestion window, and "
+                                               "went on 300 ms after the client's acknowledgements"},
         {SS_EVIDENCE_CLIENT_WINDOW_CLOSED, "the client's receive window was closed for 300 ms"},
         {SS_EVIDENCE_SERVER_WINDOW_CLOSED, "the server's receive window was closed for 300 ms"},
         {SS_EVIDENCE_TIMEOUT_LENGTH,

@@ -495,24 +495,26 @@ static void a_wait_for_the_path_is_the_host_s_where_the_tap_is_beside_it(void **
     play_all(scripts, ROWS(scripts));
 }
 
-static void waits_beyond_the_room_extend_the_last_of_their_kind(void **state)
+static void of_more_waits_than_there_is_room_for_the_shortest_give_way(void **state)
 {
     (void)state;
     struct ss_timeline timeline;
 
     ss_timeline_init(&timeline);
     for (int i = 0; i < SS_TIMELINE_WAITS; i++)
-        ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, i * 10, i * 10 + 5);
+        ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, i * 10, i * 10 + (i == 4 ? 3 : 5));
     assert_int_equal(timeline.waits.count, SS_TIMELINE_WAITS);
-    int64_t last_ns = (SS_TIMELINE_WAITS - 1) * 10 + 5;
+    assert_false(timeline.waits.lacks_some);
 
-    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_MIRROR_LOST, 1000, 2000); /* another kind has no room */
-    assert_int_equal(timeline.waits.at[SS_TIMELINE_WAITS - 1].to_ns, last_ns);
-    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, 1000, 2000);
-    assert_int_equal(timeline.waits.at[SS_TIMELINE_WAITS - 1].to_ns, 2000);
-    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, 1000, 1500); /* never shortens it */
-    assert_int_equal(timeline.waits.at[SS_TIMELINE_WAITS - 1].to_ns, 2000);
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, 1000, 1003); /* no longer than the shortest */
     assert_int_equal(timeline.waits.count, SS_TIMELINE_WAITS);
+    assert_int_equal(timeline.waits.at[4].from_ns, 40);
+    assert_true(timeline.waits.lacks_some);
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_MIRROR_LOST, 1000, 2000);
+    assert_int_equal(timeline.waits.count, SS_TIMELINE_WAITS);
+    assert_int_equal(timeline.waits.at[4].from_ns, 50);
+    assert_int_equal(timeline.waits.at[SS_TIMELINE_WAITS - 1].evidence, SS_EVIDENCE_MIRROR_LOST);
+    assert_int_equal(timeline.waits.at[SS_TIMELINE_WAITS - 1].to_ns, 2000);
 }
 
 static void a_wait_that_goes_on_is_one(void **state)
@@ -732,7 +734,7 @@ int main(void)
         cmocka_unit_test(a_wait_for_the_path_is_the_host_s_where_the_tap_is_beside_it),
         cmocka_unit_test(what_rests_on_the_length_of_a_silence_alone_is_guessed),
         cmocka_unit_test(a_talk_before_tls_is_idle_whatever_was_lost_in_it),
-        cmocka_unit_test(waits_beyond_the_room_extend_the_last_of_their_kind),
+        cmocka_unit_test(of_more_waits_than_there_is_room_for_the_shortest_give_way),
         cmocka_unit_test(a_wait_that_goes_on_is_one),
         cmocka_unit_test(an_unfinished_handshake_waits_for_the_phase_after_its_last_mark),
         cmocka_unit_test(nothing_is_pending_where_the_mirror_would_not_show_its_end),
