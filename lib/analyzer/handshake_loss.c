@@ -167,16 +167,36 @@ void ss_loss_take_fate(struct ss_handshake *handshake, enum ss_side side, const 
     add(lost_before_tap(&trouble->lost, side), 1);
 }
 
+#define SEGMENT_BYTES 1460 /* of data, as most paths have it; a frame that is longer was several */
+
+/* As many segments were outstanding in the newest silence, at most, as come after it until the peer answers.
+ */
+static void count_outstanding(struct ss_trouble *trouble, enum ss_side side, const struct ss_packet *packet)
+{
+    unsigned own = trouble->gap_count[side], peers = trouble->gap_count[!side];
+
+    if (peers > 0)
+        trouble->gaps[!side][peers - 1].is_answered = true;
+    if (own > 0 && !trouble->gaps[side][own - 1].is_answered)
+        add(&trouble->gaps[side][own - 1].outstanding,
+            (packet->payload_bytes + SEGMENT_BYTES - 1) / SEGMENT_BYTES);
+}
+
 void ss_loss_take_packet(struct ss_handshake *handshake, enum ss_side side, const struct ss_packet *packet,
                          bool is_again, int64_t t)
 {
     struct ss_sender_gap gap;
+    bool is_gap = ss_sender_next(&handshake->sender[side], packet, t, is_again, &gap);
 
-    if (!ss_sender_next(&handshake->sender[side], packet, t, is_again, &gap))
+    if (!is_gap && handshake->trouble == SS_POOL_NONE)
         return;
     struct ss_trouble *trouble = ss_handshake_new_trouble(handshake);
-    if (trouble != NULL && trouble->gap_count[side] < SS_SENDER_GAPS)
+    if (trouble == NULL)
+        return;
+    if (is_gap && trouble->gap_count[side] < SS_SENDER_GAPS)
         trouble->gaps[side][trouble->gap_count[side]++] = gap;
+    if (packet->payload_bytes > 0 && !is_again)
+        count_outstanding(trouble, side, packet);
 }
 
 /* ---- windows */
@@ -313,6 +333,18 @@ static enum ss_evidence evidence_of_length(enum ss_side side, int64_t silence_ns
     return side == SS_CLIENT ? SS_EVIDENCE_CLIENT_OR_LOSS : SS_EVIDENCE_SERVER_OR_LOSS;
 }
 
+/* As far as the numbers that it left out tell. */
+static bool counts(const struct ss_handshake *handshake, enum ss_side side, int64_t rtt_ns)
+{
+    const struct ss_trouble *trouble = ss_handshake_trouble(handshake);
+
+    for (unsigned i = 0; trouble != NULL && i < trouble->gap_count[side]; i++) {
+        if (ss_sender_shares_numbers(&trouble->gaps[side][i], rtt_ns))
+            return false;
+    }
+    return ss_sender_counts(&handshake->sender[side]);
+}
+
 /* Phases that a segment of that side ended. */
 static void add_lengths(const struct ss_handshake *handshake, enum ss_tap tap, struct ss_timeline *timeline)
 {
@@ -328,14 +360,15 @@ static void add_lengths(const struct ss_handshake *handshake, enum ss_tap tap, s
         {SS_MARK_SERVER_HELLO, SS_MARK_SERVER_FLIGHT, SS_SERVER},
         {SS_MARK_CLIENT_FINISHED, SS_MARK_SERVER_FINISHED, SS_SERVER},
     };
+    int64_t rtt_ns = ss_loss_round_trip(timeline);
 
     for (unsigned i = 0; i < sizeof(SILENCES) / sizeof(SILENCES[0]); i++) {
         enum ss_side side = SILENCES[i].side;
         int64_t from_ns = timeline->mark_ns[SILENCES[i].from], to_ns = timeline->mark_ns[SILENCES[i].to];
         if (from_ns == SS_MARK_UNSEEN || to_ns == SS_MARK_UNSEEN || is_beside(tap, side) ||
-            ss_sender_counts(&handshake->sender[side]) || is_explained(timeline, to_ns))
+            counts(handshake, side, rtt_ns) || is_explained(timeline, to_ns))
             continue;
-        enum ss_evidence evidence = evidence_of_length(side, to_ns - from_ns, ss_loss_round_trip(timeline));
+        enum ss_evidence evidence = evidence_of_length(side, to_ns - from_ns, rtt_ns);
         if (evidence != SS_EVIDENCE_COUNT)
             ss_timeline_add_wait(&timeline->waits, evidence, from_ns, to_ns);
     }
