@@ -126,9 +126,33 @@ static bool is_only_late(const struct ss_sender_clock *clock, const struct ss_pa
            !ss_seq_before(value, packet->ts_value);
 }
 
+static enum ss_evidence closed_by(enum ss_side side)
+{
+    return side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED : SS_EVIDENCE_SERVER_WINDOW_CLOSED;
+}
+
+/* What a side sent then probed its peer's closed window: the peer did not take it, and it is sent again for
+ * that (RFC 9293 section 3.8.6.1). */
+static bool was_probe(const struct ss_handshake *handshake, enum ss_side side, int64_t sent_ns)
+{
+    const struct ss_trouble *trouble = ss_handshake_trouble(handshake);
+
+    if (trouble == NULL)
+        return false;
+    for (unsigned i = 0; i < trouble->waits.count; i++) {
+        const struct ss_timeline_wait *wait = &trouble->waits.at[i];
+        if (wait->evidence == closed_by(!side) && sent_ns >= wait->from_ns && sent_ns < wait->to_ns)
+            return true;
+    }
+    int64_t closed_ns = trouble->window_closed_ns[!side];
+    return closed_ns != SS_MARK_UNSEEN && sent_ns >= closed_ns;
+}
+
 static void take_retransmission(struct ss_handshake *handshake, enum ss_side side,
                                 const struct ss_packet *packet, uint32_t seq_end, int64_t since_ns, int64_t t)
 {
+    if (was_probe(handshake, side, since_ns))
+        return;
     if (handshake->talk.state != SS_TALK_GOING) {
         ss_loss_sent_again(handshake, side, packet, seq_end, since_ns, t);
         return;
@@ -218,10 +242,7 @@ static void take_receive_window(struct ss_handshake *handshake, enum ss_side sid
         return;
     }
     if (*closed_ns != SS_MARK_UNSEEN)
-        ss_timeline_add_wait(&trouble->waits,
-                             side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED
-                                               : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
-                             *closed_ns, t);
+        ss_timeline_add_wait(&trouble->waits, closed_by(side), *closed_ns, t);
     *closed_ns = SS_MARK_UNSEEN;
 }
 
@@ -415,10 +436,8 @@ static void close_window(const struct ss_handshake *handshake, const struct ss_t
                          enum ss_side side, struct ss_timeline *timeline)
 {
     if (trouble->window_closed_ns[side] != SS_MARK_UNSEEN)
-        ss_timeline_add_wait(&timeline->waits,
-                             side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED
-                                               : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
-                             trouble->window_closed_ns[side], handshake->last_ns);
+        ss_timeline_add_wait(&timeline->waits, closed_by(side), trouble->window_closed_ns[side],
+                             handshake->last_ns);
 }
 
 void ss_loss_conclude(const struct ss_handshake *handshake, enum ss_tap tap, const int64_t tick_ns[2],

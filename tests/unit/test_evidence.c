@@ -32,6 +32,7 @@ enum point {
     ANSWER,
     FLIGHT_THIRD,
     FLIGHT_HALF,
+    FLIGHT_PROBED,
     FLIGHT,
     TICKET,
     POINTS
@@ -92,6 +93,7 @@ static int make_bytes(void **state)
     points[FLIGHT] = (uint32_t)said[SS_SERVER].length;
     points[FLIGHT_THIRD] = 4000;
     points[FLIGHT_HALF] = 6000;
+    points[FLIGHT_PROBED] = points[FLIGHT_HALF] + 1;
     tls_put_noise_record(&said[SS_SERVER], 23, 200);
     points[TICKET] = (uint32_t)said[SS_SERVER].length;
     free(message);
@@ -247,6 +249,8 @@ static void check_all(const struct script *scripts, size_t count)
     ((struct segment){.ms = t, .side = S, .from = START, .to = FLIGHT_HALF, .acked = HELLO, __VA_ARGS__})
 #define SECOND_HALF_AT(t, ...)                                                                               \
     ((struct segment){.ms = t, .side = S, .from = FLIGHT_HALF, .to = FLIGHT, .acked = HELLO, __VA_ARGS__})
+#define PROBE_AT(t)                                                                                          \
+    ((struct segment){.ms = t, .side = S, .from = FLIGHT_HALF, .to = FLIGHT_PROBED, .acked = HELLO})
 #define HALF_ACK_AT(t, ...)                                                                                  \
     ((struct segment){.ms = t, .side = C, .from = HELLO, .to = HELLO, .acked = FLIGHT_HALF, __VA_ARGS__})
 #define THIRD_ACK_AT(t, ...)                                                                                 \
@@ -635,6 +639,22 @@ static void a_flight_that_waits_for_acknowledgements_waits_for_the_path(void **s
                       HALF_ACK_AT(326), SECOND_HALF_AT(350), ANSWER_AT(360), ANSWER_ACK_AT(362)},
          .evidence = {{SS_EVIDENCE_CLIENT_WINDOW_CLOSED, 26, 326}},
          .largest = SS_SHARE_CLIENT},
+        {.about = "and the server probed it, with a byte that the client did not take",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), HALF_ACK_AT(26, .is_closed = 1),
+                      PROBE_AT(246), HALF_ACK_AT(256, .is_closed = 1), PROBE_AT(686),
+                      HALF_ACK_AT(696, .is_closed = 1), HALF_ACK_AT(726), SECOND_HALF_AT(728), ANSWER_AT(738),
+                      ANSWER_ACK_AT(740)},
+         .evidence = {{SS_EVIDENCE_CLIENT_WINDOW_CLOSED, 26, 726}},
+         .largest = SS_SHARE_CLIENT},
+        {.about = "what was sent after it had opened, and again, was lost",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), HALF_ACK_AT(26, .is_closed = 1),
+                      PROBE_AT(246), HALF_ACK_AT(256), SECOND_HALF_AT(258), SECOND_HALF_AT(698),
+                      ANSWER_AT(708, .echo = 698), ANSWER_ACK_AT(710)},
+         .evidence = {{SS_EVIDENCE_CLIENT_WINDOW_CLOSED, 26, 256}, {SS_EVIDENCE_RETRANSMITTED, 258, 698}},
+         .lost = {.tap_to_client = 1},
+         .largest = SS_SHARE_LOSS},
         {.about = "the server's, and it never opened",
          .tap = SS_TAP_MIDDLE,
          .segments = {SYN_AT(0),
