@@ -50,6 +50,7 @@ struct segment {
     int again_to;  /* D-SACK: what ends there came twice; 0: nothing did */
     int flags;     /* besides ACK */
     int is_closed; /* the receive window */
+    uint32_t ack;  /* 0: that of `acked` */
 };
 
 struct expected {
@@ -146,6 +147,8 @@ static struct ss_packet packet_of(struct played *played, const struct segment *s
                                .payload_bytes = points[segment->to] - points[segment->from],
                                .payload_captured = points[segment->to] - points[segment->from]};
 
+    if (segment->ack > 0)
+        packet.ack = segment->ack;
     if (is_syn && side == SS_CLIENT)
         packet.flags = SS_TCP_SYN;
     packet.ip_id = (uint16_t)(segment->id > 0 ? segment->id : segment->id < 0 ? 0 : played->id[side] + 1);
@@ -234,9 +237,12 @@ static void check_all(const struct script *scripts, size_t count)
 #define C SS_CLIENT
 #define S SS_SERVER
 
+#define OLD_CONNECTION 0x90000000u
+
 /* Segments at that many ms, and what else is to be said of them. */
 #define SYN_AT(t, ...)     ((struct segment){.ms = t, .side = C, .flags = SS_TCP_SYN, __VA_ARGS__})
 #define SYN_ACK_AT(t, ...) ((struct segment){.ms = t, .side = S, .flags = SS_TCP_SYN, .id = -1, __VA_ARGS__})
+#define CHALLENGE_AT(t)    ((struct segment){.ms = t, .side = S, .ack = OLD_CONNECTION})
 #define ACK_AT(t, ...)     ((struct segment){.ms = t, .side = C, __VA_ARGS__})
 #define HELLO_AT(t, ...)   ((struct segment){.ms = t, .side = C, .from = START, .to = HELLO, __VA_ARGS__})
 #define HALF_HELLO_AT(t, ...)                                                                                \
@@ -362,6 +368,18 @@ static void what_the_tap_saw_twice_was_lost_unless_the_first_copy_had_arrived(vo
                       FLIGHT_AT(1413), ANSWER_AT(1423), ANSWER_ACK_AT(1425)},
          .evidence = {{SS_EVIDENCE_SPURIOUS_TO_SERVER, 0, 1400}},
          .largest = SS_SHARE_SERVER_PATH},
+        {.about = "a SYN that was answered for an older connection: it was not lost",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN_AT(0), CHALLENGE_AT(2), SYN_AT(1000), SYN_ACK_AT(1002, .echo = 1000), ACK_AT(1012),
+                      HELLO_AT(1013), FLIGHT_AT(1015), ANSWER_AT(1025), ANSWER_ACK_AT(1027)},
+         .largest = SS_SHARE_SERVER_PATH},
+        {.about = "and its second copy was lost",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN_AT(0), CHALLENGE_AT(2), SYN_AT(1000), SYN_AT(3000), SYN_ACK_AT(3002, .echo = 3000),
+                      ACK_AT(3012), HELLO_AT(3013), FLIGHT_AT(3015), ANSWER_AT(3025), ANSWER_ACK_AT(3027)},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 1000, 3000}},
+         .lost = {.tap_to_server = 1},
+         .largest = SS_SHARE_LOSS},
         {.about = "never acknowledged: the third copy was seen, and the end of it all",
          .tap = SS_TAP_MIDDLE,
          .segments = {OPENED, HELLO_AT(233), HELLO_AT(673)},
