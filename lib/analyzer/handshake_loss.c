@@ -3,6 +3,7 @@
 #include "analyzer/handshake_loss.h"
 
 #include "base/seq.h"
+#include "timeline/owners.h"
 
 #include <string.h>
 
@@ -395,6 +396,20 @@ static void add_lengths(const struct ss_handshake *handshake, enum ss_tap tap, s
     }
 }
 
+/* Where nothing else tells of that time. */
+static void add_doubt_of_flight_ack(enum ss_tap tap, struct ss_timeline *timeline)
+{
+    int64_t from_ns = timeline->mark_ns[SS_MARK_SERVER_FLIGHT], to_ns = timeline->mark_ns[SS_MARK_FLIGHT_ACK];
+
+    if (!ss_owner_flight_ack_is_doubtful(timeline, tap))
+        return;
+    for (unsigned i = 0; i < timeline->waits.count; i++) {
+        if (timeline->waits.at[i].from_ns < to_ns && timeline->waits.at[i].to_ns > from_ns)
+            return;
+    }
+    ss_timeline_add_wait(&timeline->waits, SS_EVIDENCE_PATH_OR_CLIENT, from_ns, to_ns);
+}
+
 /* Of the segments that made a mark: others hold nothing up. */
 static void add_late(const struct ss_handshake *handshake, enum ss_side side, int64_t tick_ns,
                      struct ss_timeline *timeline)
@@ -457,4 +472,5 @@ void ss_loss_conclude(const struct ss_handshake *handshake, enum ss_tap tap, con
     if (!is_beside(tap, SS_SERVER))
         add_syn_timeout(handshake, timeline);
     add_lengths(handshake, tap, timeline);
+    add_doubt_of_flight_ack(tap, timeline);
 }

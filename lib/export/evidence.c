@@ -43,6 +43,9 @@ static const struct {
     [SS_EVIDENCE_SERVER_OR_LOSS] = {"; the server counts no packets: ",
                                     " may as well be some time of its own, a loss before the tap, and a "
                                     "retransmission timeout"},
+    [SS_EVIDENCE_PATH_OR_CLIENT] = {"; ",
+                                    " may as well be a delayed acknowledgement, of a client whose program "
+                                    "took longer than that"},
 };
 _Static_assert(sizeof(SENTENCES) / sizeof(SENTENCES[0]) == SS_EVIDENCE_COUNT, "every evidence has its words");
 

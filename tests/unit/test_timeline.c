@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "timeline/owners.h"
 #include "timeline/timeline.h"
 
 #include <string.h>
@@ -262,6 +263,11 @@ static void a_kernel_s_own_acknowledgement_takes_as_long_as_the_path(void **stat
          FLIGHT_ACKED(40100, 300000),
          .shares = {[SS_SHARE_CLIENT_PATH] = 100, [SS_SHARE_CLIENT] = 299900},
          NOT_PENDING},
+        {.about = "later than that by what timers and paths vary, and the answer took as long again",
+         .tap = SS_TAP_SERVER,
+         FLIGHT_ACKED(225200, 500000),
+         .shares = {[SS_SHARE_CLIENT_PATH] = 100, [SS_SHARE_CLIENT] = 499900},
+         NOT_PENDING},
         {.about = "with the answer: the program's beyond a round trip",
          .tap = SS_TAP_SERVER,
          FLIGHT_ACKED(600000, 600000),
@@ -287,6 +293,34 @@ static void a_kernel_s_own_acknowledgement_takes_as_long_as_the_path(void **stat
          NOT_PENDING},
     };
     play_all(scripts, ROWS(scripts));
+}
+
+static void an_acknowledgement_as_late_as_a_kernel_delays_one_is_doubtful(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        enum ss_tap tap;
+        int ack, answer;
+        bool is_doubtful;
+    } ACKED[] = {
+        {"as late, and the answer sooner after it", SS_TAP_SERVER, 200100, 230000, true},
+        {"a timer's slack and a round trip later", SS_TAP_SERVER, 225200, 240000, true},
+        {"later than that", SS_TAP_SERVER, 225201, 240000, false},
+        {"sooner", SS_TAP_SERVER, 190099, 230000, false},
+        {"the answer took as long again: the program's", SS_TAP_SERVER, 200100, 500000, false},
+        {"with the answer: the program's", SS_TAP_SERVER, 200100, 200100, false},
+        {"beside the client there is no path", SS_TAP_CLIENT, 200100, 230000, false},
+    };
+    for (size_t i = 0; i < ROWS(ACKED); i++) {
+        const struct script script = {.client_rtt = 100,
+                                      MARKS(3) = {{SS_MARK_SERVER_FLIGHT, 0},
+                                                  {SS_MARK_FLIGHT_ACK, ACKED[i].ack},
+                                                  {SS_MARK_CLIENT_FINISHED, ACKED[i].answer}}};
+        struct ss_timeline timeline = timeline_of(&script);
+        print_message("%s\n", ACKED[i].about);
+        assert_int_equal(ss_owner_flight_ack_is_doubtful(&timeline, ACKED[i].tap), ACKED[i].is_doubtful);
+    }
 }
 
 /* ---- marks that are missing, tie, or are out of order */
@@ -728,6 +762,7 @@ int main(void)
         cmocka_unit_test(the_same_marks_are_shared_by_where_the_tap_is),
         cmocka_unit_test(every_phase_has_its_owner),
         cmocka_unit_test(a_kernel_s_own_acknowledgement_takes_as_long_as_the_path),
+        cmocka_unit_test(an_acknowledgement_as_late_as_a_kernel_delays_one_is_doubtful),
         cmocka_unit_test(a_phase_runs_from_the_latest_mark_that_was_seen),
         cmocka_unit_test(a_wait_takes_its_time_from_the_phases_it_lies_in),
         cmocka_unit_test(of_waits_that_overlap_the_surest_counts),
