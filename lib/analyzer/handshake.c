@@ -177,16 +177,31 @@ static void make_room(struct ss_handshake *handshake, const struct ss_packet *pa
 
 /* ---- TCP's own handshake */
 
-/* A SYN or SYN-ACK sent again, while nobody had answered the one before. */
+/* A SYN or SYN-ACK sent again, while nobody had answered the one before, unless for an older connection. */
 static void sent_again(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
                        int64_t *newest_ns, int64_t t)
 {
     if (*newest_ns != SS_MARK_UNSEEN) {
-        ss_loss_sent_again(handshake, side, packet, packet->seq + 1, *newest_ns, t);
+        if (!handshake->is_challenged)
+            ss_loss_sent_again(handshake, side, packet, packet->seq + 1, *newest_ns, t);
+        handshake->is_challenged = false;
         if (handshake->syns_again[side] < UINT8_MAX)
             handshake->syns_again[side]++;
     }
     *newest_ns = t;
+}
+
+/* A server that still has an older connection of the same ports acknowledges that one's numbers (RFC 9293
+ * section 3.10.7.4), the client resets it, and its SYN comes to something when it is sent again. */
+static bool is_challenge(const struct ss_handshake *handshake, const struct ss_packet *packet,
+                         enum ss_side side)
+{
+    const struct ss_stream *client = &handshake->stream[SS_CLIENT];
+    bool is_opening = handshake->syn_ns != SS_MARK_UNSEEN && handshake->syn_ack_ns == SS_MARK_UNSEEN &&
+                      handshake->early_ack_ns == SS_MARK_UNSEEN && client->edge == client->first;
+
+    return side == SS_SERVER && is_opening && packet->flags == SS_TCP_ACK && packet->payload_bytes == 0 &&
+           packet->ack != client->first;
 }
 
 static void take_syn(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
@@ -476,6 +491,8 @@ enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, const s
         ss_sender_told(&handshake->sender[side], packet->seq, handshake->stream[side].edge, t);
     if (packet->flags & SS_TCP_SYN)
         take_syn(handshake, packet, side, t);
+    if (is_challenge(handshake, packet, side))
+        handshake->is_challenged = true;
     if (packet->flags & SS_TCP_ACK && !(packet->flags & SS_TCP_RST))
         take_ack(handshake, packet, side, t);
     if (packet->payload_bytes > 0 && !(packet->flags & SS_TCP_RST) &&

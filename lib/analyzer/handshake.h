@@ -64,7 +64,7 @@ struct ss_sent_again {
 struct ss_flight_window {
     int64_t sent_ns;     /* newest data of the server */
     int64_t released_ns; /* newest acknowledgement that made room */
-    uint32_t in_flight;  /* bytes before that acknowledgement */
+    uint32_t in_flight;  /* bytes before the first that came since that data */
 } __attribute__((packed, aligned(4)));
 
 struct ss_print {
@@ -150,7 +150,8 @@ struct ss_handshake {
     bool is_resumed12 : 1;     /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
     bool has_names : 1;        /* a ClientHello was decoded */
     bool hello_retry : 1, resumed : 1, early_data : 1, ech : 1;
-    uint8_t outcome; /* enum ss_outcome, SS_OUTCOME_COUNT while open */
+    bool is_challenged : 1; /* the newest SYN was answered, for an older connection of the same ports */
+    uint8_t outcome;        /* enum ss_outcome, SS_OUTCOME_COUNT while open */
     uint8_t alert;
     bool saw[2]; /* packets of each side */
     uint8_t encap_count;

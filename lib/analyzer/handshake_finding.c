@@ -204,7 +204,7 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
     finding->conflicts = handshake->conflicts;
     put_proxied(handshake, finding);
     finding->still_open = is_open;
-    finding->lacks_evidence = handshake->lacks_evidence;
+    finding->lacks_evidence = handshake->lacks_evidence || timeline.waits.lacks_some;
     finding->is_tls = ss_handshake_is_tls(handshake);
     put_tls(handshake, &finding->tls);
 }

@@ -3,13 +3,16 @@
 #include "analyzer/handshake_loss.h"
 
 #include "base/seq.h"
+#include "timeline/owners.h"
 
 #include <string.h>
 
-#define MS             1000000LL
-#define LATE_LEAST_NS  (5 * MS) /* less is what paths vary by, and ticks hide */
-#define SOON_NS        (2 * MS) /* a kernel answers within this, besides the round trip */
-#define INITIAL_WINDOW 4380     /* bytes: the least that any initial window holds back (RFC 3390, RFC 6928) */
+#define MS            1000000LL
+#define LATE_LEAST_NS (5 * MS) /* less is what paths vary by, and ticks hide */
+#define SOON_NS       (2 * MS) /* a kernel answers within this, besides the round trip */
+#define WINDOW_LEAST_NS                                                                                      \
+    MS /* less holds nobody up; a flight that acknowledgements clock has many such waits */
+#define INITIAL_WINDOW 4380 /* bytes: the least that any initial window holds back (RFC 3390, RFC 6928) */
 
 static uint16_t *lost_beyond_tap(struct ss_lost *lost, enum ss_side sender)
 {
@@ -124,11 +127,35 @@ static bool is_only_late(const struct ss_sender_clock *clock, const struct ss_pa
            !ss_seq_before(value, packet->ts_value);
 }
 
-static void take_retransmission(struct ss_handshake *handshake, enum ss_side side,
-                                const struct ss_packet *packet, int64_t since_ns, int64_t t)
+static enum ss_evidence closed_by(enum ss_side side)
 {
+    return side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED : SS_EVIDENCE_SERVER_WINDOW_CLOSED;
+}
+
+/* What a side sent then probed its peer's closed window: the peer did not take it, and it is sent again for
+ * that (RFC 9293 section 3.8.6.1). */
+static bool was_probe(const struct ss_handshake *handshake, enum ss_side side, int64_t sent_ns)
+{
+    const struct ss_trouble *trouble = ss_handshake_trouble(handshake);
+
+    if (trouble == NULL)
+        return false;
+    for (unsigned i = 0; i < trouble->waits.count; i++) {
+        const struct ss_timeline_wait *wait = &trouble->waits.at[i];
+        if (wait->evidence == closed_by(!side) && sent_ns >= wait->from_ns && sent_ns < wait->to_ns)
+            return true;
+    }
+    int64_t closed_ns = trouble->window_closed_ns[!side];
+    return closed_ns != SS_MARK_UNSEEN && sent_ns >= closed_ns;
+}
+
+static void take_retransmission(struct ss_handshake *handshake, enum ss_side side,
+                                const struct ss_packet *packet, uint32_t seq_end, int64_t since_ns, int64_t t)
+{
+    if (was_probe(handshake, side, since_ns))
+        return;
     if (handshake->talk.state != SS_TALK_GOING) {
-        ss_loss_sent_again(handshake, side, packet, packet->seq + packet->payload_bytes, since_ns, t);
+        ss_loss_sent_again(handshake, side, packet, seq_end, since_ns, t);
         return;
     }
     struct ss_trouble *trouble = ss_handshake_new_trouble(handshake);
@@ -147,7 +174,9 @@ void ss_loss_take_fate(struct ss_handshake *handshake, enum ss_side side, const 
     int64_t since_ns = fate->since_ns;
 
     if (fate->kind == SS_SEGMENT_RETRANSMITTED && !fate->was_acknowledged)
-        take_retransmission(handshake, side, packet, since_ns, t);
+        take_retransmission(handshake, side, packet, packet->seq + packet->payload_bytes, since_ns, t);
+    if (fate->begins_again)
+        take_retransmission(handshake, side, packet, fate->again_end, fate->again_ns, t);
     if (fate->kind != SS_SEGMENT_FILLED && !had_sent)
         return;
     if (fate->kind != SS_SEGMENT_FILLED || (had_sent && told_ns < since_ns)) {
@@ -163,16 +192,36 @@ void ss_loss_take_fate(struct ss_handshake *handshake, enum ss_side side, const 
     add(lost_before_tap(&trouble->lost, side), 1);
 }
 
+#define SEGMENT_BYTES 1460 /* of data, as most paths have it; a frame that is longer was several */
+
+/* As many segments were outstanding in the newest silence, at most, as come after it until the peer answers.
+ */
+static void count_outstanding(struct ss_trouble *trouble, enum ss_side side, const struct ss_packet *packet)
+{
+    unsigned own = trouble->gap_count[side], peers = trouble->gap_count[!side];
+
+    if (peers > 0)
+        trouble->gaps[!side][peers - 1].is_answered = true;
+    if (own > 0 && !trouble->gaps[side][own - 1].is_answered)
+        add(&trouble->gaps[side][own - 1].outstanding,
+            (packet->payload_bytes + SEGMENT_BYTES - 1) / SEGMENT_BYTES);
+}
+
 void ss_loss_take_packet(struct ss_handshake *handshake, enum ss_side side, const struct ss_packet *packet,
                          bool is_again, int64_t t)
 {
     struct ss_sender_gap gap;
+    bool is_gap = ss_sender_next(&handshake->sender[side], packet, t, is_again, &gap);
 
-    if (!ss_sender_next(&handshake->sender[side], packet, t, is_again, &gap))
+    if (!is_gap && handshake->trouble == SS_POOL_NONE)
         return;
     struct ss_trouble *trouble = ss_handshake_new_trouble(handshake);
-    if (trouble != NULL && trouble->gap_count[side] < SS_SENDER_GAPS)
+    if (trouble == NULL)
+        return;
+    if (is_gap && trouble->gap_count[side] < SS_SENDER_GAPS)
         trouble->gaps[side][trouble->gap_count[side]++] = gap;
+    if (packet->payload_bytes > 0 && !is_again)
+        count_outstanding(trouble, side, packet);
 }
 
 /* ---- windows */
@@ -194,10 +243,7 @@ static void take_receive_window(struct ss_handshake *handshake, enum ss_side sid
         return;
     }
     if (*closed_ns != SS_MARK_UNSEEN)
-        ss_timeline_add_wait(&trouble->waits,
-                             side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED
-                                               : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
-                             *closed_ns, t);
+        ss_timeline_add_wait(&trouble->waits, closed_by(side), *closed_ns, t);
     *closed_ns = SS_MARK_UNSEEN;
 }
 
@@ -209,18 +255,28 @@ static void take_client_ack(struct ss_handshake *handshake, uint32_t ack, int64_
     if (!ss_seq_before(acked, ack) || !ss_seq_before(acked, server->edge))
         return;
     handshake->window.released_ns = t;
-    handshake->window.in_flight = server->edge - acked;
+    if (server->edge - acked > handshake->window.in_flight)
+        handshake->window.in_flight = server->edge - acked;
+}
+
+static void add_window_wait(struct ss_handshake *handshake, enum ss_evidence evidence, int64_t from_ns,
+                            int64_t to_ns)
+{
+    if (to_ns - from_ns >= WINDOW_LEAST_NS)
+        ss_handshake_add_wait(handshake, evidence, from_ns, to_ns);
 }
 
 /* The server was silent with a window's worth under way, and went on as soon as part of it was acknowledged:
- * it had to wait for that. */
+ * it had to wait for that, first on the client's side of the tap, then on its own. */
 static void take_server_data(struct ss_handshake *handshake, int64_t t)
 {
     struct ss_flight_window *window = &handshake->window;
 
     if (window->in_flight >= INITIAL_WINDOW && window->released_ns > window->sent_ns &&
-        is_answer(t - window->released_ns, handshake->rtt_ns[SS_SERVER]))
-        ss_handshake_add_wait(handshake, SS_EVIDENCE_CONGESTION_WINDOW, window->sent_ns, t);
+        is_answer(t - window->released_ns, handshake->rtt_ns[SS_SERVER])) {
+        add_window_wait(handshake, SS_EVIDENCE_CONGESTION_WINDOW, window->sent_ns, window->released_ns);
+        add_window_wait(handshake, SS_EVIDENCE_CONGESTION_WINDOW_OPENED, window->released_ns, t);
+    }
     window->sent_ns = t;
     window->in_flight = 0;
 }
@@ -299,6 +355,18 @@ static enum ss_evidence evidence_of_length(enum ss_side side, int64_t silence_ns
     return side == SS_CLIENT ? SS_EVIDENCE_CLIENT_OR_LOSS : SS_EVIDENCE_SERVER_OR_LOSS;
 }
 
+/* As far as the numbers that it left out tell. */
+static bool counts(const struct ss_handshake *handshake, enum ss_side side, int64_t rtt_ns)
+{
+    const struct ss_trouble *trouble = ss_handshake_trouble(handshake);
+
+    for (unsigned i = 0; trouble != NULL && i < trouble->gap_count[side]; i++) {
+        if (ss_sender_shares_numbers(&trouble->gaps[side][i], rtt_ns))
+            return false;
+    }
+    return ss_sender_counts(&handshake->sender[side]);
+}
+
 /* Phases that a segment of that side ended. */
 static void add_lengths(const struct ss_handshake *handshake, enum ss_tap tap, struct ss_timeline *timeline)
 {
@@ -314,17 +382,32 @@ static void add_lengths(const struct ss_handshake *handshake, enum ss_tap tap, s
         {SS_MARK_SERVER_HELLO, SS_MARK_SERVER_FLIGHT, SS_SERVER},
         {SS_MARK_CLIENT_FINISHED, SS_MARK_SERVER_FINISHED, SS_SERVER},
     };
+    int64_t rtt_ns = ss_loss_round_trip(timeline);
 
     for (unsigned i = 0; i < sizeof(SILENCES) / sizeof(SILENCES[0]); i++) {
         enum ss_side side = SILENCES[i].side;
         int64_t from_ns = timeline->mark_ns[SILENCES[i].from], to_ns = timeline->mark_ns[SILENCES[i].to];
         if (from_ns == SS_MARK_UNSEEN || to_ns == SS_MARK_UNSEEN || is_beside(tap, side) ||
-            ss_sender_counts(&handshake->sender[side]) || is_explained(timeline, to_ns))
+            counts(handshake, side, rtt_ns) || is_explained(timeline, to_ns))
             continue;
-        enum ss_evidence evidence = evidence_of_length(side, to_ns - from_ns, ss_loss_round_trip(timeline));
+        enum ss_evidence evidence = evidence_of_length(side, to_ns - from_ns, rtt_ns);
         if (evidence != SS_EVIDENCE_COUNT)
             ss_timeline_add_wait(&timeline->waits, evidence, from_ns, to_ns);
     }
+}
+
+/* Where nothing else tells of that time. */
+static void add_doubt_of_flight_ack(enum ss_tap tap, struct ss_timeline *timeline)
+{
+    int64_t from_ns = timeline->mark_ns[SS_MARK_SERVER_FLIGHT], to_ns = timeline->mark_ns[SS_MARK_FLIGHT_ACK];
+
+    if (!ss_owner_flight_ack_is_doubtful(timeline, tap))
+        return;
+    for (unsigned i = 0; i < timeline->waits.count; i++) {
+        if (timeline->waits.at[i].from_ns < to_ns && timeline->waits.at[i].to_ns > from_ns)
+            return;
+    }
+    ss_timeline_add_wait(&timeline->waits, SS_EVIDENCE_PATH_OR_CLIENT, from_ns, to_ns);
 }
 
 /* Of the segments that made a mark: others hold nothing up. */
@@ -368,10 +451,8 @@ static void close_window(const struct ss_handshake *handshake, const struct ss_t
                          enum ss_side side, struct ss_timeline *timeline)
 {
     if (trouble->window_closed_ns[side] != SS_MARK_UNSEEN)
-        ss_timeline_add_wait(&timeline->waits,
-                             side == SS_CLIENT ? SS_EVIDENCE_CLIENT_WINDOW_CLOSED
-                                               : SS_EVIDENCE_SERVER_WINDOW_CLOSED,
-                             trouble->window_closed_ns[side], handshake->last_ns);
+        ss_timeline_add_wait(&timeline->waits, closed_by(side), trouble->window_closed_ns[side],
+                             handshake->last_ns);
 }
 
 void ss_loss_conclude(const struct ss_handshake *handshake, enum ss_tap tap, const int64_t tick_ns[2],
@@ -391,4 +472,5 @@ void ss_loss_conclude(const struct ss_handshake *handshake, enum ss_tap tap, con
     if (!is_beside(tap, SS_SERVER))
         add_syn_timeout(handshake, timeline);
     add_lengths(handshake, tap, timeline);
+    add_doubt_of_flight_ack(tap, timeline);
 }

@@ -37,12 +37,27 @@ bool ss_sender_may_hold_timeout(int64_t silence_ns, int64_t rtt_ns)
 
 /* With other evidence at hand it need not be exact: from `count` timeouts after a probe, as 1, 1, 2... to as
  * many without one, as 1, 2, 4..., with a margin: round trips vary, and senders are busy. */
-static bool is_roughly_timeouts(int64_t silence_ns, int64_t rtt_ns, unsigned missing)
+static bool is_roughly_timeouts(int64_t silence_ns, int64_t rtt_ns, unsigned count)
 {
-    for (unsigned count = 1; count <= TIMEOUTS_MAX && count <= missing; count++) {
-        int64_t least = 1 << (count - 1), most = (1 << count) - 1;
-        if (silence_ns >= least * shortest(rtt_ns) - shortest(rtt_ns) / 4 &&
-            silence_ns <= most * longest(rtt_ns) + longest(rtt_ns) / 2)
+    int64_t least = 1 << (count - 1), most = (1 << count) - 1;
+
+    return silence_ns >= least * shortest(rtt_ns) - shortest(rtt_ns) / 4 &&
+           silence_ns <= most * longest(rtt_ns) + longest(rtt_ns) / 2;
+}
+
+/* So many packets can be lost before the one that `count` timeouts brought: all that were outstanding, and a
+ * copy of the first for each timeout but the last. Of several, one more is sent soon, as a probe. */
+static unsigned most_lost(const struct ss_sender_gap *gap, unsigned count)
+{
+    return gap->outstanding + count - 1 + (gap->outstanding > 1);
+}
+
+static bool is_roughly_lost(const struct ss_sender_gap *gap, int64_t rtt_ns)
+{
+    for (unsigned count = 1; count <= TIMEOUTS_MAX; count++) {
+        bool is_possible =
+            gap->missing == 0 || (gap->missing >= count && gap->missing <= most_lost(gap, count));
+        if (is_possible && is_roughly_timeouts(gap->until_ns - gap->since_ns, rtt_ns, count))
             return true;
     }
     return false;
@@ -126,10 +141,12 @@ bool ss_sender_had_sent(struct ss_sender *sender, uint32_t seq, uint32_t edge, i
 
 bool ss_sender_lost(const struct ss_sender *sender, const struct ss_sender_gap *gap, int64_t rtt_ns)
 {
-    bool is_label = gap->missing == 0;
+    return (gap->missing == 0 || ss_sender_counts(sender)) && is_roughly_lost(gap, rtt_ns);
+}
 
-    return (is_label || ss_sender_counts(sender)) &&
-           is_roughly_timeouts(gap->until_ns - gap->since_ns, rtt_ns, is_label ? TIMEOUTS_MAX : gap->missing);
+bool ss_sender_shares_numbers(const struct ss_sender_gap *gap, int64_t rtt_ns)
+{
+    return gap->missing > 0 && !is_roughly_lost(gap, rtt_ns);
 }
 
 bool ss_sender_counts(const struct ss_sender *sender)

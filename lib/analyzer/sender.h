@@ -10,7 +10,9 @@
  * - Many stacks, Linux's among them, count the IPv4 identification of a connection's packets one by one.
  * Where numbers are missing, and the silence before the next one is as long as a retransmission timeout is,
  * their packets were lost. The timeout is 200 ms and a round trip at least, doubled each time (RFC 6298
- * section 5, with Linux's minimum; RFC 8985 section 7.2 for the probe that comes before it).
+ * section 5, with Linux's minimum; RFC 8985 section 7.2 for the probe that comes before it). There can be as
+ * many of them as segments were outstanding, and one for each further timeout and probe: where more are
+ * missing, other connections had them.
  *
  * Where a sender numbers no packets, a silence of that length alone proves nothing: neither that something
  * was lost nor that the sender waited.
@@ -25,7 +27,9 @@
 /* A silence after which numbers were missing, or the flow label was another. */
 struct ss_sender_gap {
     int64_t since_ns, until_ns;
-    uint16_t missing; /* numbers; 0: the label */
+    uint16_t missing;     /* numbers; 0: the label */
+    uint16_t outstanding; /* segments with data that came from its end on, until the peer answered */
+    bool is_answered;
 };
 
 struct ss_sender {
@@ -48,6 +52,10 @@ bool ss_sender_next(struct ss_sender *sender, const struct ss_packet *packet, in
 
 /* Whether what the gap lacks was lost; rtt_ns: least round trip between both sides that was seen. */
 bool ss_sender_lost(const struct ss_sender *sender, const struct ss_sender_gap *gap, int64_t rtt_ns);
+
+/* No loss explains the numbers that the gap lacks: other connections had them, and so it does not count this
+ * one's packets one by one. */
+bool ss_sender_shares_numbers(const struct ss_sender_gap *gap, int64_t rtt_ns);
 
 /* A packet without data while the tap had seen all before `edge`: it tells what was sent. */
 void ss_sender_told(struct ss_sender *sender, uint32_t seq, uint32_t edge, int64_t t);

@@ -28,6 +28,9 @@ static const struct {
     [SS_EVIDENCE_LATE_FROM_SERVER] = {"by the server's TCP clock, its segment was ", " under way"},
     [SS_EVIDENCE_CONGESTION_WINDOW] = {"the server's flight did not fit its congestion window, and waited ",
                                        " for the client's acknowledgements"},
+    [SS_EVIDENCE_CONGESTION_WINDOW_OPENED] = {"the server's flight did not fit its congestion window, and "
+                                              "went on ",
+                                              " after the client's acknowledgements"},
     [SS_EVIDENCE_CLIENT_WINDOW_CLOSED] = {"the client's receive window was closed for ", ""},
     [SS_EVIDENCE_SERVER_WINDOW_CLOSED] = {"the server's receive window was closed for ", ""},
     [SS_EVIDENCE_TIMEOUT_LENGTH] = {"a silence of ",
@@ -40,6 +43,9 @@ static const struct {
     [SS_EVIDENCE_SERVER_OR_LOSS] = {"; the server counts no packets: ",
                                     " may as well be some time of its own, a loss before the tap, and a "
                                     "retransmission timeout"},
+    [SS_EVIDENCE_PATH_OR_CLIENT] = {"; ",
+                                    " may as well be a delayed acknowledgement, of a client whose program "
+                                    "took longer than that"},
 };
 _Static_assert(sizeof(SENTENCES) / sizeof(SENTENCES[0]) == SS_EVIDENCE_COUNT, "every evidence has its words");
 

@@ -9,9 +9,9 @@
 #define SET_BACK_NS (2000 * MS) /* reordering does not go back as far as this */
 #define TICKS_LEAST 3           /* that two samples must be apart to tell the length of a tick */
 
+#define USUAL_NS MS
+#define FINE_NS  US
 static const int64_t COARSE_NS[] = {10 * MS, 4 * MS}; /* the longest first */
-#define USUAL_NS 1000000LL
-#define FINE_NS  1000LL
 
 static const struct ss_sender_sample *samples_of(const struct ss_sender_clock *clock)
 {
@@ -89,32 +89,37 @@ static bool is_possible(const struct ss_sender_clock *clock, int64_t tick_ns)
     return true;
 }
 
-/* Some pair was sent as far apart as it arrived, with this tick. */
-static bool is_shown(const struct ss_sender_clock *clock, int64_t tick_ns)
+/* Some pair was sent as far apart as it arrived, with this tick, but for one part in so many. */
+static bool is_shown(const struct ss_sender_clock *clock, int64_t tick_ns, int64_t parts)
 {
     const struct ss_sender_sample *samples = samples_of(clock);
 
-    for (unsigned i = 1; i < clock->count; i++) {
-        int32_t ticks = apart(&samples[i - 1], &samples[i]);
-        if (ticks < TICKS_LEAST)
-            continue;
-        int64_t off_ns = longer_ns(&samples[i - 1], &samples[i], tick_ns);
-        int64_t most_ns = ticks * tick_ns / 16 + tick_ns;
-        if (off_ns <= most_ns && -off_ns <= most_ns)
-            return true;
+    for (unsigned to = 1; to < clock->count; to++) {
+        for (unsigned from = 0; from < to; from++) {
+            int32_t ticks = apart(&samples[from], &samples[to]);
+            int64_t off_ns = longer_ns(&samples[from], &samples[to], tick_ns);
+            int64_t most_ns = ticks * tick_ns / parts + tick_ns;
+            if (ticks >= TICKS_LEAST && off_ns <= most_ns && -off_ns <= most_ns)
+                return true;
+        }
     }
     return false;
 }
 
+/* RFC 7323 allows ticks of up to a second: what was sent a few of them apart would look as if it had been
+ * sent at once, and was then long under way. So the usual one has to be shown as well, but less exactly: the
+ * next one is four times as long. */
 int64_t ss_sender_clock_tick(const struct ss_sender_clock *clock)
 {
+    bool may_be_usual = is_possible(clock, USUAL_NS);
+
+    if (may_be_usual && is_shown(clock, USUAL_NS, 4))
+        return USUAL_NS;
     for (unsigned i = 0; i < sizeof(COARSE_NS) / sizeof(COARSE_NS[0]); i++) {
-        if (is_shown(clock, COARSE_NS[i]) && is_possible(clock, COARSE_NS[i]))
+        if (is_shown(clock, COARSE_NS[i], 16) && is_possible(clock, COARSE_NS[i]))
             return COARSE_NS[i];
     }
-    if (is_possible(clock, USUAL_NS))
-        return clock->count > 1 ? USUAL_NS : 0;
-    return is_shown(clock, FINE_NS) && is_possible(clock, FINE_NS) ? FINE_NS : 0;
+    return !may_be_usual && is_shown(clock, FINE_NS, 16) && is_possible(clock, FINE_NS) ? FINE_NS : 0;
 }
 
 /* How many samples are of that time or before. */

@@ -9,9 +9,9 @@
  * compared with its sender's clock, was so much longer under way.
  *
  * A few samples a direction are kept, the first and the latest, more where the caller lends room for them;
- * in microseconds, which is finer than any tick that is told from another by them. The tick is 1 ms, as with
- * today's systems, unless the samples show a longer one (4 ms, 10 ms), or a shorter (1 us); where they
- * contradict every tick, or the clock was set back, nothing is said. The numbers wrap.
+ * in microseconds, which is finer than any tick that is told from another by them. The tick is what they
+ * show: 1 ms, as with today's systems, 4 ms, 10 ms, or 1 us. Where two samples show none of them, all
+ * contradict them, or the clock was set back, nothing is said. The numbers wrap.
  */
 
 #include <stdbool.h>

@@ -328,6 +328,19 @@ static struct ss_segment_fate feed_early(struct ss_stream *stream, struct ss_poo
     return retransmitted(stream, end, seen_ns);
 }
 
+/* A segment that moves the edge, and begins before it. */
+static void note_again(struct ss_stream *stream, struct ss_segment_fate *fate)
+{
+    uint32_t end = stream->edge;
+
+    if (end == stream->first || was_acknowledged(stream, end))
+        return;
+    count(&stream->retransmitted);
+    fate->begins_again = true;
+    fate->again_end = end;
+    ss_stream_seen_at(stream, end, &fate->again_ns);
+}
+
 /* All but the plain case. */
 static struct ss_segment_fate feed_uneven(struct ss_stream *stream, struct ss_pool *pool,
                                           const struct ss_segment *segment)
@@ -348,6 +361,8 @@ static struct ss_segment_fate feed_uneven(struct ss_stream *stream, struct ss_po
     if (stream->held_count > 0)
         fate = (struct ss_segment_fate){.kind = SS_SEGMENT_FILLED,
                                         .since_ns = ss_stream_hole_since(stream, pool)};
+    if (segment->seq != stream->edge)
+        note_again(stream, &fate);
     advance(stream, pool, end);
     note_progress(stream, latest_passed(stream, pool, segment->time_ns));
     return fate;

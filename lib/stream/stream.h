@@ -48,7 +48,7 @@ struct ss_segment {
 
 enum ss_segment_kind {
     SS_SEGMENT_EMPTY,         /* no payload, or a keep-alive (one byte before the edge) */
-    SS_SEGMENT_NEW,           /* moved the edge, nothing of it was missing before */
+    SS_SEGMENT_NEW,           /* moved the edge, nothing was missing before it */
     SS_SEGMENT_EARLY,         /* lies beyond the edge: a hole before it */
     SS_SEGMENT_FILLED,        /* began at the edge while later bytes were already held */
     SS_SEGMENT_RETRANSMITTED, /* every byte was seen before */
@@ -63,6 +63,11 @@ struct ss_segment_fate {
     int64_t since_ns;
     /* RETRANSMITTED: the peer had already acknowledged all of it (so nobody was waiting for it). */
     bool was_acknowledged;
+    /* NEW, FILLED: its first bytes, those before again_end, had been seen by again_ns, and the peer had not
+     * acknowledged all of them: a sender may put what it sends again and what is new into one segment. */
+    bool begins_again;
+    uint32_t again_end;
+    int64_t again_ns;
 };
 
 struct ss_chunk {

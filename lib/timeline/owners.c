@@ -47,6 +47,13 @@ static void split(int64_t ns, int64_t path_ns, int64_t *path_share, int64_t *sid
 /* A kernel waits for so long at most before it acknowledges by itself what its program has not answered yet
  * (Linux and Windows; RFC 1122 section 4.2.3.2 allows 500 ms). */
 #define DELAYED_ACK_NS (200 * 1000000LL)
+#define EARLY_NS       (10 * 1000000LL) /* the round trip was measured elsewhere, and varies */
+#define BUSY_NS        (25 * 1000000LL) /* a timer's tick, and a host that was busy */
+
+static int64_t latest_delayed_ns(const struct ss_timeline *timeline)
+{
+    return DELAYED_ACK_NS + BUSY_NS + timeline->client_rtt_ns;
+}
 
 /* The client's acknowledgement of the flight. Alone, it is its kernel's, and took as long as the path: unless
  * it was as late as a delayed one may be, and the program's answer then took as long again. Where it came
@@ -58,7 +65,20 @@ static bool is_late_on_the_path(const struct ss_timeline *timeline, int64_t late
 
     if (answer_ns != SS_MARK_UNSEEN && answer_ns <= ack_ns)
         return false;
-    return late_ns > DELAYED_ACK_NS || (answer_ns != SS_MARK_UNSEEN && answer_ns - ack_ns < late_ns);
+    return late_ns > latest_delayed_ns(timeline) ||
+           (answer_ns != SS_MARK_UNSEEN && answer_ns - ack_ns < late_ns);
+}
+
+bool ss_owner_flight_ack_is_doubtful(const struct ss_timeline *timeline, enum ss_tap tap)
+{
+    int64_t flight_ns = timeline->mark_ns[SS_MARK_SERVER_FLIGHT];
+    int64_t ack_ns = timeline->mark_ns[SS_MARK_FLIGHT_ACK];
+
+    if (tap == SS_TAP_CLIENT || flight_ns == SS_MARK_UNSEEN || ack_ns == SS_MARK_UNSEEN)
+        return false;
+    int64_t late_ns = ack_ns - flight_ns - timeline->client_rtt_ns;
+    return late_ns >= DELAYED_ACK_NS - EARLY_NS && late_ns <= latest_delayed_ns(timeline) &&
+           is_late_on_the_path(timeline, late_ns);
 }
 
 bool ss_mark_is_of_client(enum ss_mark mark)

@@ -13,6 +13,25 @@ void ss_timeline_init(struct ss_timeline *timeline)
     timeline->client_rtt_ns = timeline->server_rtt_ns = 0;
     timeline->client_hidden = timeline->server_hidden = false;
     timeline->waits.count = 0;
+    timeline->waits.lacks_some = false;
+}
+
+/* Room for one that is longer than the shortest; false: it is the shortest itself. */
+static bool make_room(struct ss_waits *waits, int64_t ns)
+{
+    unsigned shortest = SS_TIMELINE_WAITS;
+
+    for (unsigned i = 0; i < waits->count; i++) {
+        if (waits->at[i].to_ns - waits->at[i].from_ns < ns) {
+            ns = waits->at[i].to_ns - waits->at[i].from_ns;
+            shortest = i;
+        }
+    }
+    if (shortest == SS_TIMELINE_WAITS)
+        return false;
+    waits->count--;
+    memmove(&waits->at[shortest], &waits->at[shortest + 1], (waits->count - shortest) * sizeof(waits->at[0]));
+    return true;
 }
 
 void ss_timeline_add_wait(struct ss_waits *waits, enum ss_evidence evidence, int64_t from_ns, int64_t to_ns)
@@ -21,15 +40,16 @@ void ss_timeline_add_wait(struct ss_waits *waits, enum ss_evidence evidence, int
 
     if (to_ns <= from_ns)
         return;
-    bool is_full = waits->count == SS_TIMELINE_WAITS;
-    bool goes_on = last != NULL && last->evidence == evidence && from_ns >= last->from_ns;
-    if (goes_on && (is_full || from_ns <= last->to_ns)) {
+    if (last != NULL && last->evidence == evidence && from_ns >= last->from_ns && from_ns <= last->to_ns) {
         if (to_ns > last->to_ns)
             last->to_ns = to_ns;
         return;
     }
-    if (is_full)
-        return;
+    if (waits->count == SS_TIMELINE_WAITS) {
+        waits->lacks_some = true;
+        if (!make_room(waits, to_ns - from_ns))
+            return;
+    }
     waits->at[waits->count++] =
         (struct ss_timeline_wait){.from_ns = from_ns, .to_ns = to_ns, .evidence = (uint8_t)evidence};
 }

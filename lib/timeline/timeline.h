@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SS_TIMELINE_WAITS 12 /* stretches kept; later ones of the same evidence extend the last */
+#define SS_TIMELINE_WAITS 12 /* stretches kept; of more the shortest give way */
 #define SS_MARK_UNSEEN    INT64_MIN
 
 /* A stretch of time of which it is known who held the handshake up, whatever phase it lies in. */
@@ -35,6 +35,7 @@ struct ss_timeline_wait {
 struct ss_waits {
     struct ss_timeline_wait at[SS_TIMELINE_WAITS];
     uint8_t count;
+    bool lacks_some; /* there was no room for all */
 };
 
 struct ss_timeline {
@@ -63,7 +64,8 @@ struct ss_judgement {
 void ss_timeline_init(struct ss_timeline *timeline);
 
 /* Waits may overlap: the surest evidence counts, that is the table's upper row. Empty ones are ignored; one
- * that goes on where the last of its kind ended extends that. */
+ * that goes on where the one before, of its kind, ended extends that. Where there is no room the shortest
+ * gives way. */
 void ss_timeline_add_wait(struct ss_waits *waits, enum ss_evidence evidence, int64_t from_ns, int64_t to_ns);
 
 /* Whose time a wait counts for: beside the tap there is no path. */

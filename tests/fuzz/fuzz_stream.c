@@ -174,6 +174,19 @@ static OF_MODEL void check_retransmitted(const struct ss_segment *segment, const
         require(model.state[i] != UNSEEN && model.came_ns[i] <= fate->since_ns);
 }
 
+/* Before the model takes the segment. */
+static void check_begins_again(const struct ss_segment *segment, const struct ss_segment_fate *fate)
+{
+    uint32_t edge = model.first + model.given;
+    bool is_open = model.given > 0 && model.acked < model.given;
+
+    require(fate->begins_again == (is_open && ss_seq_before(segment->seq, edge)));
+    if (fate->begins_again) {
+        require(fate->again_end == edge);
+        require(fate->again_ns >= model.whole_ns[model.given - 1] && fate->again_ns <= model.now_ns);
+    }
+}
+
 static void step_segment(struct ss_stream *stream, struct ss_pool *pool, const struct ss_segment *segment)
 {
     uint32_t edge_before = stream->edge;
@@ -181,6 +194,8 @@ static void step_segment(struct ss_stream *stream, struct ss_pool *pool, const s
     struct ss_segment_fate fate = ss_stream_feed(stream, pool, segment);
     if (fate.kind == SS_SEGMENT_FILLED)
         check_filled(&fate);
+    if (fate.kind == SS_SEGMENT_FILLED || fate.kind == SS_SEGMENT_NEW)
+        check_begins_again(segment, &fate);
     uint32_t taken = model_take(stream, pool, segment, fate.kind == SS_SEGMENT_REFUSED);
     bool moved = stream->edge != edge_before;
 

@@ -21,10 +21,22 @@
 #define ROWS(a)    (sizeof(a) / sizeof((a)[0]))
 #define CLIENT_ISN 1000u
 #define SERVER_ISN 0xfffffff0u /* wraps inside the flight */
-#define SEGMENTS   18
+#define SEGMENTS   36
 
 /* Points in each side's bytes. */
-enum point { START, HELLO_HALF, HELLO, ANSWER_HALF, ANSWER, FLIGHT_HALF, FLIGHT, TICKET, POINTS };
+enum point {
+    START,
+    HELLO_HALF,
+    HELLO,
+    ANSWER_HALF,
+    ANSWER,
+    FLIGHT_THIRD,
+    FLIGHT_HALF,
+    FLIGHT_PROBED,
+    FLIGHT,
+    TICKET,
+    POINTS
+};
 
 struct segment {
     double ms;
@@ -38,6 +50,7 @@ struct segment {
     int again_to;  /* D-SACK: what ends there came twice; 0: nothing did */
     int flags;     /* besides ACK */
     int is_closed; /* the receive window */
+    uint32_t ack;  /* 0: that of `acked` */
 };
 
 struct expected {
@@ -79,7 +92,9 @@ static int make_bytes(void **state)
     tls_put_noise_record(&said[SS_SERVER], 23, 9000);
     tls_put_noise_record(&said[SS_SERVER], 23, 53);
     points[FLIGHT] = (uint32_t)said[SS_SERVER].length;
+    points[FLIGHT_THIRD] = 4000;
     points[FLIGHT_HALF] = 6000;
+    points[FLIGHT_PROBED] = points[FLIGHT_HALF] + 1;
     tls_put_noise_record(&said[SS_SERVER], 23, 200);
     points[TICKET] = (uint32_t)said[SS_SERVER].length;
     free(message);
@@ -92,7 +107,7 @@ struct played {
     struct ss_handshake handshake;
     struct ss_handshake_pools pools;
     struct ss_told told;
-    void *memory[3];
+    void *memory[4];
     double clock[2]; /* what each side's newest segment said */
     uint16_t id[2];
 };
@@ -132,6 +147,8 @@ static struct ss_packet packet_of(struct played *played, const struct segment *s
                                .payload_bytes = points[segment->to] - points[segment->from],
                                .payload_captured = points[segment->to] - points[segment->from]};
 
+    if (segment->ack > 0)
+        packet.ack = segment->ack;
     if (is_syn && side == SS_CLIENT)
         packet.flags = SS_TCP_SYN;
     packet.ip_id = (uint16_t)(segment->id > 0 ? segment->id : segment->id < 0 ? 0 : played->id[side] + 1);
@@ -154,6 +171,7 @@ static struct ss_finding play(const struct script *script)
     played->memory[0] = pool(&played->pools.segments, SS_STREAM_BLOCK_BYTES, 16);
     played->memory[1] = pool(&played->pools.hellos, SS_TLS_BLOCK_BYTES, 2);
     played->memory[2] = pool(&played->pools.troubles, sizeof(struct ss_trouble), 1);
+    played->memory[3] = pool(&played->pools.mores, sizeof(struct ss_more), 1);
     played->id[SS_SERVER] = 700;
     for (unsigned i = 0; i < SEGMENTS && (i == 0 || script->segments[i].ms > 0); i++) {
         struct ss_packet packet = packet_of(played, &script->segments[i]);
@@ -165,9 +183,10 @@ static struct ss_finding play(const struct script *script)
     }
     ss_handshake_conclude(&played->handshake, script->tap, last_ns, &finding);
     ss_handshake_release(&played->handshake);
-    assert_int_equal(played->pools.segments.used + played->pools.hellos.used + played->pools.troubles.used,
+    assert_int_equal(played->pools.segments.used + played->pools.hellos.used + played->pools.troubles.used +
+                         played->pools.mores.used,
                      0);
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < ROWS(played->memory); i++)
         free(played->memory[i]);
     free(played);
     return finding;
@@ -218,20 +237,30 @@ static void check_all(const struct script *scripts, size_t count)
 #define C SS_CLIENT
 #define S SS_SERVER
 
+#define OLD_CONNECTION 0x90000000u
+
 /* Segments at that many ms, and what else is to be said of them. */
-#define SYN_AT(t, ...)       ((struct segment){.ms = t, .side = C, .flags = SS_TCP_SYN, __VA_ARGS__})
-#define SYN_ACK_AT(t, ...)   ((struct segment){.ms = t, .side = S, .flags = SS_TCP_SYN, .id = -1, __VA_ARGS__})
-#define ACK_AT(t, ...)       ((struct segment){.ms = t, .side = C, __VA_ARGS__})
-#define HELLO_AT(t, ...)     ((struct segment){.ms = t, .side = C, .from = START, .to = HELLO, __VA_ARGS__})
-#define HELLO_ACK_AT(t, ...) ((struct segment){.ms = t, .side = S, .acked = HELLO, __VA_ARGS__})
+#define SYN_AT(t, ...)     ((struct segment){.ms = t, .side = C, .flags = SS_TCP_SYN, __VA_ARGS__})
+#define SYN_ACK_AT(t, ...) ((struct segment){.ms = t, .side = S, .flags = SS_TCP_SYN, .id = -1, __VA_ARGS__})
+#define CHALLENGE_AT(t)    ((struct segment){.ms = t, .side = S, .ack = OLD_CONNECTION})
+#define ACK_AT(t, ...)     ((struct segment){.ms = t, .side = C, __VA_ARGS__})
+#define HELLO_AT(t, ...)   ((struct segment){.ms = t, .side = C, .from = START, .to = HELLO, __VA_ARGS__})
+#define HALF_HELLO_AT(t, ...)                                                                                \
+    ((struct segment){.ms = t, .side = C, .from = START, .to = HELLO_HALF, __VA_ARGS__})
+#define HELLO_ACK_AT(t, ...)      ((struct segment){.ms = t, .side = S, .acked = HELLO, __VA_ARGS__})
+#define HALF_HELLO_ACK_AT(t, ...) ((struct segment){.ms = t, .side = S, .acked = HELLO_HALF, __VA_ARGS__})
 #define FLIGHT_AT(t, ...)                                                                                    \
     ((struct segment){.ms = t, .side = S, .from = START, .to = FLIGHT, .acked = HELLO, __VA_ARGS__})
 #define FIRST_HALF_AT(t, ...)                                                                                \
     ((struct segment){.ms = t, .side = S, .from = START, .to = FLIGHT_HALF, .acked = HELLO, __VA_ARGS__})
 #define SECOND_HALF_AT(t, ...)                                                                               \
     ((struct segment){.ms = t, .side = S, .from = FLIGHT_HALF, .to = FLIGHT, .acked = HELLO, __VA_ARGS__})
+#define PROBE_AT(t)                                                                                          \
+    ((struct segment){.ms = t, .side = S, .from = FLIGHT_HALF, .to = FLIGHT_PROBED, .acked = HELLO})
 #define HALF_ACK_AT(t, ...)                                                                                  \
     ((struct segment){.ms = t, .side = C, .from = HELLO, .to = HELLO, .acked = FLIGHT_HALF, __VA_ARGS__})
+#define THIRD_ACK_AT(t, ...)                                                                                 \
+    ((struct segment){.ms = t, .side = C, .from = HELLO, .to = HELLO, .acked = FLIGHT_THIRD, __VA_ARGS__})
 #define FLIGHT_ACK_AT(t, ...)                                                                                \
     ((struct segment){.ms = t, .side = C, .from = HELLO, .to = HELLO, .acked = FLIGHT, __VA_ARGS__})
 #define ANSWER_AT(t, ...)                                                                                    \
@@ -291,6 +320,36 @@ static void what_the_tap_saw_twice_was_lost_unless_the_first_copy_had_arrived(vo
          .evidence = {{SS_EVIDENCE_RETRANSMITTED, 13, 233}},
          .lost = {.tap_to_server = 1},
          .largest = SS_SHARE_LOSS},
+        {.about =
+             "the first half of the hello, then all of it in one segment: the half was lost beyond the tap",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN_AT(0), SYN_ACK_AT(2), ACK_AT(12), HALF_HELLO_AT(13), HELLO_AT(253),
+                      HELLO_ACK_AT(255, .echo = 253), FLIGHT_AT(256), ANSWER_AT(266), ANSWER_ACK_AT(268)},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 13, 253}},
+         .lost = {.tap_to_server = 1},
+         .largest = SS_SHARE_LOSS},
+        {.about = "the same twice over: from each copy to the next",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN_AT(0), SYN_ACK_AT(2), ACK_AT(12), HALF_HELLO_AT(13), HALF_HELLO_AT(233),
+                      HELLO_AT(673), HELLO_ACK_AT(675, .echo = 673), FLIGHT_AT(676), ANSWER_AT(686),
+                      ANSWER_ACK_AT(688)},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 13, 673}},
+         .lost = {.tap_to_server = 2},
+         .largest = SS_SHARE_LOSS},
+        {.about = "the half arrived, as its timestamp in the acknowledgement says: the path was slow",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN_AT(0), SYN_ACK_AT(2), ACK_AT(12), HALF_HELLO_AT(13), HELLO_AT(233),
+                      HALF_HELLO_ACK_AT(313, .echo = 13), HELLO_ACK_AT(314, .echo = 233), FLIGHT_AT(315),
+                      ANSWER_AT(325), ANSWER_ACK_AT(327)},
+         .evidence = {{SS_EVIDENCE_SPURIOUS_TO_SERVER, 13, 313}},
+         .largest = SS_SHARE_SERVER_PATH},
+        {.about = "the flight's first half, then all of it",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), FLIGHT_AT(256),
+                      ANSWER_AT(266, .echo = 256), ANSWER_ACK_AT(268)},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 16, 256}},
+         .lost = {.tap_to_client = 1},
+         .largest = SS_SHARE_LOSS},
         {.about = "acknowledged in between: nobody waited",
          .tap = SS_TAP_MIDDLE,
          .segments = {OPENED, HELLO_ACK_AT(15), HELLO_AT(220), FLIGHT_AT(221), ANSWER_AT(241),
@@ -309,6 +368,18 @@ static void what_the_tap_saw_twice_was_lost_unless_the_first_copy_had_arrived(vo
                       FLIGHT_AT(1413), ANSWER_AT(1423), ANSWER_ACK_AT(1425)},
          .evidence = {{SS_EVIDENCE_SPURIOUS_TO_SERVER, 0, 1400}},
          .largest = SS_SHARE_SERVER_PATH},
+        {.about = "a SYN that was answered for an older connection: it was not lost",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN_AT(0), CHALLENGE_AT(2), SYN_AT(1000), SYN_ACK_AT(1002, .echo = 1000), ACK_AT(1012),
+                      HELLO_AT(1013), FLIGHT_AT(1015), ANSWER_AT(1025), ANSWER_ACK_AT(1027)},
+         .largest = SS_SHARE_SERVER_PATH},
+        {.about = "and its second copy was lost",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {SYN_AT(0), CHALLENGE_AT(2), SYN_AT(1000), SYN_AT(3000), SYN_ACK_AT(3002, .echo = 3000),
+                      ACK_AT(3012), HELLO_AT(3013), FLIGHT_AT(3015), ANSWER_AT(3025), ANSWER_ACK_AT(3027)},
+         .evidence = {{SS_EVIDENCE_RETRANSMITTED, 1000, 3000}},
+         .lost = {.tap_to_server = 1},
+         .largest = SS_SHARE_LOSS},
         {.about = "never acknowledged: the third copy was seen, and the end of it all",
          .tap = SS_TAP_MIDDLE,
          .segments = {OPENED, HELLO_AT(233), HELLO_AT(673)},
@@ -363,6 +434,24 @@ static void what_was_lost_before_the_tap_shows_in_what_the_sender_says_of_itself
          .evidence = {{SS_EVIDENCE_NUMBER_MISSING, 26, 240}},
          .lost = {.client_to_tap = 1},
          .largest = SS_SHARE_LOSS},
+        {.about = "two are missing of an answer in two segments",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED,
+                      HELLO_ACK_AT(15),
+                      FLIGHT_AT(16),
+                      FLIGHT_ACK_AT(26, .id = 5),
+                      {.ms = 240, .side = C, .from = HELLO, .to = ANSWER_HALF, .acked = FLIGHT, .id = 8},
+                      {.ms = 262, .side = C, .from = ANSWER_HALF, .to = ANSWER, .acked = FLIGHT},
+                      ANSWER_ACK_AT(264)},
+         .evidence = {{SS_EVIDENCE_NUMBER_MISSING, 26, 240}},
+         .lost = {.client_to_tap = 2},
+         .largest = SS_SHARE_LOSS},
+        {.about = "twenty are missing of an answer in one: other connections had them, and the client waited",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED, HELLO_ACK_AT(15), FLIGHT_AT(16), FLIGHT_ACK_AT(26, .id = 5),
+                      ANSWER_AT(286, .id = 26), ANSWER_ACK_AT(288)},
+         .evidence = {{SS_EVIDENCE_CLIENT_OR_LOSS, 26, 286}},
+         .largest = SS_SHARE_CLIENT},
         {.about = "no identification is missing: the client waited",
          .tap = SS_TAP_MIDDLE,
          .segments = {OPENED, HELLO_ACK_AT(15), FLIGHT_AT(16), FLIGHT_ACK_AT(26), ANSWER_AT(240),
@@ -512,6 +601,12 @@ static void an_acknowledgement_that_came_with_the_answer_s_beginning_is_the_prog
          .segments = {OPENED, HELLO_ACK_AT(15), FLIGHT_AT(16, .sent = -1), FLIGHT_ACK_AT(316, .sent = -1),
                       ANSWER_AT(317, .sent = -1), ANSWER_ACK_AT(319, .sent = -1)},
          .largest = SS_SHARE_CLIENT_PATH},
+        {.about = "alone, as late as a kernel delays one at most, and the answer sooner after it: both fit",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED, HELLO_ACK_AT(15), FLIGHT_AT(16), FLIGHT_ACK_AT(226), ANSWER_AT(256),
+                      ANSWER_ACK_AT(258)},
+         .evidence = {{SS_EVIDENCE_PATH_OR_CLIENT, 16, 226}},
+         .largest = SS_SHARE_CLIENT_PATH},
         {.about = "with the first bytes of the answer, the rest in the next segment",
          .tap = SS_TAP_MIDDLE,
          .segments = {OPENED,
@@ -535,8 +630,28 @@ static void a_flight_that_waits_for_acknowledgements_waits_for_the_path(void **s
          .tap = SS_TAP_MIDDLE,
          .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), HALF_ACK_AT(116), SECOND_HALF_AT(118),
                       ANSWER_AT(128), ANSWER_ACK_AT(130)},
-         .evidence = {{SS_EVIDENCE_CONGESTION_WINDOW, 16, 118}},
+         .evidence = {{SS_EVIDENCE_CONGESTION_WINDOW, 16, 116},
+                      {SS_EVIDENCE_CONGESTION_WINDOW_OPENED, 116, 118}},
          .largest = SS_SHARE_CLIENT_PATH},
+        {.about = "acknowledged in two steps, the second with less than a window under way",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), THIRD_ACK_AT(116), HALF_ACK_AT(116.5),
+                      SECOND_HALF_AT(118.5), ANSWER_AT(128.5), ANSWER_ACK_AT(130)},
+         .evidence = {{SS_EVIDENCE_CONGESTION_WINDOW, 16, 116.5},
+                      {SS_EVIDENCE_CONGESTION_WINDOW_OPENED, 116.5, 118.5}},
+         .largest = SS_SHARE_CLIENT_PATH},
+        {.about = "beside the client: the acknowledgement came at once, and had to go to the server",
+         .tap = SS_TAP_CLIENT,
+         .segments = {SYN_AT(0), SYN_ACK_AT(80), ACK_AT(80.1), HELLO_AT(80.2), HELLO_ACK_AT(160.2),
+                      FIRST_HALF_AT(161), THIRD_ACK_AT(161.1), HALF_ACK_AT(161.2), SECOND_HALF_AT(241.2),
+                      ANSWER_AT(242), ANSWER_ACK_AT(322)},
+         .evidence = {{SS_EVIDENCE_CONGESTION_WINDOW_OPENED, 161.2, 241.2}},
+         .largest = SS_SHARE_SERVER_PATH},
+        {.about = "waits of less than a millisecond hold nobody up",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), HALF_ACK_AT(16.9), SECOND_HALF_AT(17.8),
+                      ANSWER_AT(117.8), ANSWER_ACK_AT(119.8)},
+         .largest = SS_SHARE_CLIENT},
         {.about = "the rest came long after it: the server was slow",
          .tap = SS_TAP_MIDDLE,
          .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), HALF_ACK_AT(26), SECOND_HALF_AT(318),
@@ -548,6 +663,22 @@ static void a_flight_that_waits_for_acknowledgements_waits_for_the_path(void **s
                       HALF_ACK_AT(326), SECOND_HALF_AT(350), ANSWER_AT(360), ANSWER_ACK_AT(362)},
          .evidence = {{SS_EVIDENCE_CLIENT_WINDOW_CLOSED, 26, 326}},
          .largest = SS_SHARE_CLIENT},
+        {.about = "and the server probed it, with a byte that the client did not take",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), HALF_ACK_AT(26, .is_closed = 1),
+                      PROBE_AT(246), HALF_ACK_AT(256, .is_closed = 1), PROBE_AT(686),
+                      HALF_ACK_AT(696, .is_closed = 1), HALF_ACK_AT(726), SECOND_HALF_AT(728), ANSWER_AT(738),
+                      ANSWER_ACK_AT(740)},
+         .evidence = {{SS_EVIDENCE_CLIENT_WINDOW_CLOSED, 26, 726}},
+         .largest = SS_SHARE_CLIENT},
+        {.about = "what was sent after it had opened, and again, was lost",
+         .tap = SS_TAP_MIDDLE,
+         .segments = {OPENED, HELLO_ACK_AT(15), FIRST_HALF_AT(16), HALF_ACK_AT(26, .is_closed = 1),
+                      PROBE_AT(246), HALF_ACK_AT(256), SECOND_HALF_AT(258), SECOND_HALF_AT(698),
+                      ANSWER_AT(708, .echo = 698), ANSWER_ACK_AT(710)},
+         .evidence = {{SS_EVIDENCE_CLIENT_WINDOW_CLOSED, 26, 256}, {SS_EVIDENCE_RETRANSMITTED, 258, 698}},
+         .lost = {.tap_to_client = 1},
+         .largest = SS_SHARE_LOSS},
         {.about = "the server's, and it never opened",
          .tap = SS_TAP_MIDDLE,
          .segments = {SYN_AT(0),
@@ -560,6 +691,22 @@ static void a_flight_that_waits_for_acknowledgements_waits_for_the_path(void **s
          .largest = SS_SHARE_CLIENT_PATH},
     };
     check_all(scripts, ROWS(scripts));
+}
+
+static void a_handshake_with_more_waits_than_there_is_room_for_lacks_evidence(void **state)
+{
+    (void)state;
+    for (unsigned waits = SS_TIMELINE_WAITS; waits <= SS_TIMELINE_WAITS + 1; waits++) {
+        struct script script = {.tap = SS_TAP_MIDDLE, .segments = {OPENED, FIRST_HALF_AT(16)}};
+        struct segment *next = &script.segments[5];
+        for (unsigned i = 0; i < waits; i++) {
+            *next++ = HALF_ACK_AT(30 + 20 * i, .is_closed = 1);
+            *next++ = HALF_ACK_AT(40 + 20 * i);
+        }
+        struct ss_finding finding = play(&script);
+        assert_int_equal(finding.wait_count, SS_TIMELINE_WAITS);
+        assert_int_equal(finding.lacks_evidence, waits > SS_TIMELINE_WAITS);
+    }
 }
 
 /* ---- what the mirror lost */
@@ -644,6 +791,7 @@ int main(void)
         cmocka_unit_test(the_sender_s_clock_tells_how_long_it_took),
         cmocka_unit_test(an_acknowledgement_that_came_with_the_answer_s_beginning_is_the_program_s),
         cmocka_unit_test(a_flight_that_waits_for_acknowledgements_waits_for_the_path),
+        cmocka_unit_test(a_handshake_with_more_waits_than_there_is_room_for_lacks_evidence),
         cmocka_unit_test(what_only_the_mirror_lost_is_nobody_s),
         cmocka_unit_test(a_leap_in_time_is_no_round_trip),
         cmocka_unit_test(what_follows_on_what_the_mirror_lost_was_not_sent_before),

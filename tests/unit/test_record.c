@@ -647,6 +647,8 @@ static void the_evidence_that_a_verdict_rests_on_is_told(void **state)
         {SS_EVIDENCE_LATE_FROM_SERVER, "by the server's TCP clock, its segment was 300 ms under way"},
         {SS_EVIDENCE_CONGESTION_WINDOW, "the server's flight did not fit its congestion window, and waited "
                                         "300 ms for the client's acknowledgements"},
+        {SS_EVIDENCE_CONGESTION_WINDOW_OPENED, "the server's flight did not fit its congestion window, and "
+                                               "went on 300 ms after the client's acknowledgements"},
         {SS_EVIDENCE_CLIENT_WINDOW_CLOSED, "the client's receive window was closed for 300 ms"},
         {SS_EVIDENCE_SERVER_WINDOW_CLOSED, "the server's receive window was closed for 300 ms"},
         {SS_EVIDENCE_TIMEOUT_LENGTH,
@@ -657,6 +659,11 @@ static void the_evidence_that_a_verdict_rests_on_is_told(void **state)
          "the client acknowledged the server's flight, then took 481.2 ms to send its Finished; in all, "
          "310 ms of 523 ms went to the client; the client counts no packets: 300 ms may as well be some "
          "time of its own, a loss before the tap, and a retransmission timeout"},
+        {SS_EVIDENCE_PATH_OR_CLIENT, "the client's Finished came 481.2 ms after the client's acknowledgement "
+                                     "of the flight; in all, 310 ms "
+                                     "of 523 ms went to the path to the client; 300 ms may as well be a "
+                                     "delayed acknowledgement, of a client "
+                                     "whose program took longer than that"},
     };
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
         struct ss_finding finding = finding_with(ROWS[i].evidence);

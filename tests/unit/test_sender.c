@@ -31,24 +31,30 @@ static void a_missing_number_and_a_timeouts_silence_are_a_loss_together_only(voi
         uint16_t ip_id;
         uint32_t payload_bytes;
         int64_t gap_ms;
+        uint16_t outstanding;
         unsigned lost;
     } ROWS[] = {
-        {"the next number, whatever the silence", 0x102, 80, 220, 0},
-        {"one missing, after a timeout", 0x103, 80, 220, 1},
-        {"one missing, a little sooner", 0x103, 80, 166, 1},
-        {"one missing, a little later", 0x103, 80, 359, 1},
-        {"one missing, too soon", 0x103, 80, 160, 0},
-        {"one missing, after a stall", 0x103, 80, 370, 0},
-        {"two missing, after two timeouts", 0x104, 80, 660, 2},
-        {"two missing, after a probe and a timeout", 0x104, 80, 445, 2},
-        {"a flight of two, after one", 0x104, 80, 220, 2},
-        {"three missing, after three", 0x105, 80, 1540, 3},
-        {"a flight of four, after one", 0x106, 80, 230, 4},
-        {"one missing, after two", 0x103, 80, 660, 0},
-        {"four missing, after four", 0x106, 80, 3300, 0},
-        {"one missing, but nobody waits for an acknowledgement", 0x103, 0, 220, 0},
-        {"a number that goes back", 0x0ff, 80, 220, 0},
-        {"no number", 0, 80, 220, 0},
+        {"the next number, whatever the silence", 0x102, 80, 220, 1, 0},
+        {"one missing, after a timeout", 0x103, 80, 220, 1, 1},
+        {"one missing, a little sooner", 0x103, 80, 166, 1, 1},
+        {"one missing, a little later", 0x103, 80, 359, 1, 1},
+        {"one missing, too soon", 0x103, 80, 160, 1, 0},
+        {"one missing, after a stall", 0x103, 80, 370, 1, 0},
+        {"two missing, after two timeouts", 0x104, 80, 660, 1, 2},
+        {"two missing, after a probe and a timeout", 0x104, 80, 445, 1, 2},
+        {"a flight of two, after one", 0x104, 80, 220, 2, 2},
+        {"three missing, after three", 0x105, 80, 1540, 1, 3},
+        {"a flight of four, after one", 0x106, 80, 230, 4, 4},
+        {"a flight of two and a probe, after one", 0x105, 80, 260, 2, 3},
+        {"a flight of two, its probe and its first again, after two", 0x106, 80, 660, 2, 4},
+        {"more than that", 0x107, 80, 660, 2, 0},
+        {"two missing of one, after one", 0x104, 80, 260, 1, 0},
+        {"twenty missing of one: of other connections", 0x116, 80, 260, 1, 0},
+        {"one missing, after two", 0x103, 80, 660, 1, 0},
+        {"four missing, after four", 0x106, 80, 3300, 1, 0},
+        {"one missing, but nobody waits for an acknowledgement", 0x103, 0, 220, 1, 0},
+        {"a number that goes back", 0x0ff, 80, 220, 1, 0},
+        {"no number", 0, 80, 220, 1, 0},
     };
     for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
         struct ss_sender sender = {0};
@@ -58,6 +64,7 @@ static void a_missing_number_and_a_timeouts_silence_are_a_loss_together_only(voi
         struct ss_sender_gap gap =
             send(&sender, ROWS[i].ip_id, ROWS[i].payload_bytes, (20 + ROWS[i].gap_ms) * MS);
         assert_true(ss_sender_counts(&sender));
+        gap.outstanding = ROWS[i].outstanding;
         bool is_lost = gap.since_ns != NOTHING && ss_sender_lost(&sender, &gap, RTT);
         assert_int_equal(is_lost, ROWS[i].lost > 0);
         if (is_lost) {
@@ -90,6 +97,7 @@ static void a_gap_is_judged_by_the_round_trip_that_was_seen_in_the_end(void **st
     struct ss_sender_gap gap = send(&sender, 0x102, 200, 200 * MS);
     send(&sender, 0x103, 0, 400 * MS);
     assert_int_equal(gap.missing, 1);
+    gap.outstanding = 1;
     assert_true(ss_sender_lost(&sender, &gap, 0));
     assert_false(ss_sender_lost(&sender, &gap, 200 * MS));
 }
@@ -278,7 +286,15 @@ static void the_length_of_a_tick_is_learned(void **state)
         {"4 ms", {{0, 50}, {32, 58}, {64, 66}, {400, 150}}, 4 * MS},
         {"10 ms, and a segment that was late", {{0, 50}, {40, 54}, {60, 56}, {400, 57}}, 10 * MS},
         {"1 us", {{0, 50}, {30, 30050}, {60, 60050}, {400, 400050}}, 1000},
-        {"too close together to tell: the usual one", {{0, 50}, {1, 51}, {2, 51}, {400, 55}}, MS},
+        {"1 ms, and a segment that was late", {{0, 50}, {20, 70}, {21, 71}, {400, 80}}, MS},
+        {"1 ms, shown by what came before and after a late one",
+         {{0, 50}, {1, 51}, {301, 53}, {321, 371}},
+         MS},
+        {"1 ms, on a path that varies", {{0, 50}, {20, 66}, {21, 67}, {400, 80}}, MS},
+        {"10 ms, shown by no neighbours", {{0, 50}, {20, 52}, {42, 54}, {342, 54}}, 10 * MS},
+        {"too close together to tell", {{0, 50}, {1, 51}, {2, 51}, {400, 55}}, 0},
+        {"100 ms: nothing was sent as far apart as it arrived", {{0, 50}, {20, 50}, {42, 51}, {342, 54}}, 0},
+        {"1 s", {{0, 50}, {20, 50}, {42, 50}, {342, 51}}, 0},
         {"a clock that was set back", {{0, 500000}, {30, 500030}, {60, 100}, {400, 440}}, 0},
         {"numbers that are no clock", {{0, 50}, {30, 0x70000000}, {60, 3}, {400, 0x60000000}}, 0},
     };

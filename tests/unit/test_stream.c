@@ -292,6 +292,42 @@ static void a_segment_is_told_for_what_it_is(void **state)
     }
 }
 
+static void new_bytes_behind_unacknowledged_ones_sent_again_are_both(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        uint32_t acked; /* 0: nothing */
+        uint32_t held;  /* bytes seen there before the hole is filled; 0: none */
+        enum ss_segment_kind kind;
+        bool begins_again;
+    } SENT[] = {
+        {"nothing acknowledged", 0, 0, SS_SEGMENT_NEW, true},
+        {"half of it acknowledged", 2, 0, SS_SEGMENT_NEW, true},
+        {"all acknowledged", 4, 0, SS_SEGMENT_NEW, false},
+        {"a hole filled with it", 0, 6, SS_SEGMENT_FILLED, true},
+    };
+    for (size_t i = 0; i < ROWS(SENT); i++) {
+        struct bench *bench = open_bench(FIRSTS[1], BLOCKS);
+        print_message("%s\n", SENT[i].about);
+        feed(bench, 0, "ab", 100);
+        feed(bench, 2, "cd", 200);
+        if (SENT[i].held > 0)
+            feed(bench, SENT[i].held, "gh", 250);
+        if (SENT[i].acked > 0)
+            acknowledge(bench, SENT[i].acked, 300);
+        struct ss_segment_fate fate = feed(bench, 0, "abcdef", 400);
+        assert_int_equal(fate.kind, SENT[i].kind);
+        assert_int_equal(fate.begins_again, SENT[i].begins_again);
+        assert_int_equal(bench->stream.retransmitted, SENT[i].begins_again);
+        if (fate.begins_again) {
+            assert_int_equal(fate.again_end, bench->first + 4);
+            assert_int_equal(fate.again_ns, 200);
+        }
+        close_bench(bench);
+    }
+}
+
 static void every_kind_of_segment_has_a_row(void **state)
 {
     (void)state;
@@ -856,6 +892,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_segment_is_told_for_what_it_is),
+        cmocka_unit_test(new_bytes_behind_unacknowledged_ones_sent_again_are_both),
         cmocka_unit_test(every_kind_of_segment_has_a_row),
         cmocka_unit_test(the_same_bytes_come_out_wherever_they_are_split),
         cmocka_unit_test(the_same_bytes_come_out_one_at_a_time),

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "timeline/owners.h"
 #include "timeline/timeline.h"
 
 #include <string.h>
@@ -262,6 +263,11 @@ static void a_kernel_s_own_acknowledgement_takes_as_long_as_the_path(void **stat
          FLIGHT_ACKED(40100, 300000),
          .shares = {[SS_SHARE_CLIENT_PATH] = 100, [SS_SHARE_CLIENT] = 299900},
          NOT_PENDING},
+        {.about = "later than that by what timers and paths vary, and the answer took as long again",
+         .tap = SS_TAP_SERVER,
+         FLIGHT_ACKED(225200, 500000),
+         .shares = {[SS_SHARE_CLIENT_PATH] = 100, [SS_SHARE_CLIENT] = 499900},
+         NOT_PENDING},
         {.about = "with the answer: the program's beyond a round trip",
          .tap = SS_TAP_SERVER,
          FLIGHT_ACKED(600000, 600000),
@@ -287,6 +293,34 @@ static void a_kernel_s_own_acknowledgement_takes_as_long_as_the_path(void **stat
          NOT_PENDING},
     };
     play_all(scripts, ROWS(scripts));
+}
+
+static void an_acknowledgement_as_late_as_a_kernel_delays_one_is_doubtful(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        enum ss_tap tap;
+        int ack, answer;
+        bool is_doubtful;
+    } ACKED[] = {
+        {"as late, and the answer sooner after it", SS_TAP_SERVER, 200100, 230000, true},
+        {"a timer's slack and a round trip later", SS_TAP_SERVER, 225200, 240000, true},
+        {"later than that", SS_TAP_SERVER, 225201, 240000, false},
+        {"sooner", SS_TAP_SERVER, 190099, 230000, false},
+        {"the answer took as long again: the program's", SS_TAP_SERVER, 200100, 500000, false},
+        {"with the answer: the program's", SS_TAP_SERVER, 200100, 200100, false},
+        {"beside the client there is no path", SS_TAP_CLIENT, 200100, 230000, false},
+    };
+    for (size_t i = 0; i < ROWS(ACKED); i++) {
+        const struct script script = {.client_rtt = 100,
+                                      MARKS(3) = {{SS_MARK_SERVER_FLIGHT, 0},
+                                                  {SS_MARK_FLIGHT_ACK, ACKED[i].ack},
+                                                  {SS_MARK_CLIENT_FINISHED, ACKED[i].answer}}};
+        struct ss_timeline timeline = timeline_of(&script);
+        print_message("%s\n", ACKED[i].about);
+        assert_int_equal(ss_owner_flight_ack_is_doubtful(&timeline, ACKED[i].tap), ACKED[i].is_doubtful);
+    }
 }
 
 /* ---- marks that are missing, tie, or are out of order */
@@ -495,24 +529,26 @@ static void a_wait_for_the_path_is_the_host_s_where_the_tap_is_beside_it(void **
     play_all(scripts, ROWS(scripts));
 }
 
-static void waits_beyond_the_room_extend_the_last_of_their_kind(void **state)
+static void of_more_waits_than_there_is_room_for_the_shortest_give_way(void **state)
 {
     (void)state;
     struct ss_timeline timeline;
 
     ss_timeline_init(&timeline);
     for (int i = 0; i < SS_TIMELINE_WAITS; i++)
-        ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, i * 10, i * 10 + 5);
+        ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, i * 10, i * 10 + (i == 4 ? 3 : 5));
     assert_int_equal(timeline.waits.count, SS_TIMELINE_WAITS);
-    int64_t last_ns = (SS_TIMELINE_WAITS - 1) * 10 + 5;
+    assert_false(timeline.waits.lacks_some);
 
-    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_MIRROR_LOST, 1000, 2000); /* another kind has no room */
-    assert_int_equal(timeline.waits.at[SS_TIMELINE_WAITS - 1].to_ns, last_ns);
-    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, 1000, 2000);
-    assert_int_equal(timeline.waits.at[SS_TIMELINE_WAITS - 1].to_ns, 2000);
-    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, 1000, 1500); /* never shortens it */
-    assert_int_equal(timeline.waits.at[SS_TIMELINE_WAITS - 1].to_ns, 2000);
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_HOLE, 1000, 1003); /* no longer than the shortest */
     assert_int_equal(timeline.waits.count, SS_TIMELINE_WAITS);
+    assert_int_equal(timeline.waits.at[4].from_ns, 40);
+    assert_true(timeline.waits.lacks_some);
+    ss_timeline_add_wait(&timeline.waits, SS_EVIDENCE_MIRROR_LOST, 1000, 2000);
+    assert_int_equal(timeline.waits.count, SS_TIMELINE_WAITS);
+    assert_int_equal(timeline.waits.at[4].from_ns, 50);
+    assert_int_equal(timeline.waits.at[SS_TIMELINE_WAITS - 1].evidence, SS_EVIDENCE_MIRROR_LOST);
+    assert_int_equal(timeline.waits.at[SS_TIMELINE_WAITS - 1].to_ns, 2000);
 }
 
 static void a_wait_that_goes_on_is_one(void **state)
@@ -726,13 +762,14 @@ int main(void)
         cmocka_unit_test(the_same_marks_are_shared_by_where_the_tap_is),
         cmocka_unit_test(every_phase_has_its_owner),
         cmocka_unit_test(a_kernel_s_own_acknowledgement_takes_as_long_as_the_path),
+        cmocka_unit_test(an_acknowledgement_as_late_as_a_kernel_delays_one_is_doubtful),
         cmocka_unit_test(a_phase_runs_from_the_latest_mark_that_was_seen),
         cmocka_unit_test(a_wait_takes_its_time_from_the_phases_it_lies_in),
         cmocka_unit_test(of_waits_that_overlap_the_surest_counts),
         cmocka_unit_test(a_wait_for_the_path_is_the_host_s_where_the_tap_is_beside_it),
         cmocka_unit_test(what_rests_on_the_length_of_a_silence_alone_is_guessed),
         cmocka_unit_test(a_talk_before_tls_is_idle_whatever_was_lost_in_it),
-        cmocka_unit_test(waits_beyond_the_room_extend_the_last_of_their_kind),
+        cmocka_unit_test(of_more_waits_than_there_is_room_for_the_shortest_give_way),
         cmocka_unit_test(a_wait_that_goes_on_is_one),
         cmocka_unit_test(an_unfinished_handshake_waits_for_the_phase_after_its_last_mark),
         cmocka_unit_test(nothing_is_pending_where_the_mirror_would_not_show_its_end),
