@@ -127,7 +127,7 @@ static bool is_only_late(const struct ss_sender_clock *clock, const struct ss_pa
 static void take_retransmission(struct ss_handshake *handshake, enum ss_side side,
                                 const struct ss_packet *packet, int64_t since_ns, int64_t t)
 {
-    if (handshake->talk.state != SS_TALK_GOING) {
+    if (handshake->talk.state[side] != SS_TALK_GOING) {
         ss_loss_sent_again(handshake, side, packet, packet->seq + packet->payload_bytes, since_ns, t);
         return;
     }
