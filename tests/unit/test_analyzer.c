@@ -1887,6 +1887,12 @@ static void the_hello_after_a_retry_is_found_wherever_a_change_of_cipher_stands(
           {41001, SS_SERVER, .bytes = &retry13},
           {42000, SS_SERVER, .bytes = &server13},
           {63000, SS_CLIENT, .bytes = &answer13}}},
+        {"before it, and the mirror shows the ServerHello before both",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &retry13},
+          {42000, SS_SERVER, .bytes = &server13},
+          {41000, SS_CLIENT, .hex = CCS, .bytes = &hello13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         print_message("%s\n", rows[i].about);
