@@ -1999,6 +1999,35 @@ static void a_clients_certificate_is_part_of_its_answer(void **state)
     free(message);
 }
 
+/* TLS_AES_128_CCM_8_SHA256: an alert and a Finished have eight bytes less. */
+static void records_with_a_short_tag_are_known_by_their_length(void **state)
+{
+    (void)state;
+    static struct tls_bytes server, alert, finished;
+    static const struct {
+        const struct tls_bytes *answer;
+        enum ss_outcome outcome;
+    } rows[] = {{&alert, SS_OUTCOME_CLIENT_REJECTED}, {&finished, SS_OUTCOME_COMPLETE}};
+
+    server = alert = finished = (struct tls_bytes){0};
+    put_server(&server, (struct tls_server_recipe){.version = 0x0304, .cipher = 0x1305, .group = 29});
+    tls_put_noise_record(&server, 23, 2000);
+    tls_put_noise_record(&server, 23, 4 + 32 + 1 + 8);
+    tls_put_noise_record(&alert, 23, 2 + 1 + 8);
+    tls_put_noise_record(&finished, 23, 4 + 32 + 1 + 8);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct played *played =
+            play_steps((struct step[STEPS]){{20100, SS_CLIENT, .bytes = &hello13},
+                                            {21000, SS_SERVER, .bytes = &server},
+                                            {21500, SS_SERVER, .bytes = &request}, /* it may speak early */
+                                            {45000, SS_CLIENT, .bytes = rows[i].answer}});
+        const struct ss_finding *finding = only_one(played);
+        assert_int_equal(finding->mark_ns[SS_MARK_SERVER_FLIGHT], US(21000));
+        assert_int_equal(finding->outcome, rows[i].outcome);
+        close_player(played);
+    }
+}
+
 static void messages_after_the_handshake_are_no_handshake(void **state)
 {
     (void)state;
@@ -3969,6 +3998,7 @@ int main(void)
         cmocka_unit_test(the_hello_after_a_retry_is_found_wherever_a_change_of_cipher_stands),
         cmocka_unit_test(what_a_handshake_resumes_is_told_by_what_its_server_sends),
         cmocka_unit_test(a_clients_certificate_is_part_of_its_answer),
+        cmocka_unit_test(records_with_a_short_tag_are_known_by_their_length),
         cmocka_unit_test(messages_after_the_handshake_are_no_handshake),
         cmocka_unit_test(a_flight_in_one_record_is_its_messages_wherever_its_segments_are_cut),
         cmocka_unit_test(what_begins_like_tls_and_goes_on_otherwise_is_not_tls),
