@@ -95,6 +95,8 @@ static void take_server_event(struct ss_handshake *handshake, const struct ss_tl
             take_server_hello(handshake, event, t);
         else if (event->type == SS_TLS_CERTIFICATE)
             handshake->has_certificate = true;
+        else if (event->type == SS_TLS_SERVER_KEY_EXCHANGE && event->message.at != NULL)
+            ss_server_key_exchange_decode(event->message, &handshake->group);
         else if (event->type == SS_TLS_SERVER_HELLO_DONE)
             ss_answer_end_flight(handshake, end_seq);
         break;

@@ -372,7 +372,8 @@ static bool read_message_header(struct ss_tls_direction *direction, struct ss_sp
 static bool is_wanted(const struct ss_tls_direction *direction)
 {
     uint8_t type = direction->message_header[0];
-    return (type == SS_TLS_CLIENT_HELLO || type == SS_TLS_SERVER_HELLO) &&
+    return (type == SS_TLS_CLIENT_HELLO || type == SS_TLS_SERVER_HELLO ||
+            type == SS_TLS_SERVER_KEY_EXCHANGE) &&
            direction->message_bytes <= SS_TLS_BLOCK_BYTES;
 }
 

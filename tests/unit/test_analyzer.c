@@ -1999,6 +1999,29 @@ static void a_clients_certificate_is_part_of_its_answer(void **state)
     free(message);
 }
 
+/* RFC 8422 section 5.4. */
+static void the_group_of_tls12_is_that_of_the_servers_key_exchange_wherever_it_is_cut(void **state)
+{
+    (void)state;
+    static struct tls_bytes flight;
+    flight = (struct tls_bytes){0};
+    put_server(&flight, (struct tls_server_recipe){.cipher = 0xc02f});
+    size_t exchange = flight.length;
+    tls_put_hex(&flight, "16 0303 0013 0c 00000f 03 001d 04 aabbccdd 0403 0003 010203");
+    tls_put_hex(&flight, "16 0303 0004 0e 000000");
+    for (size_t cut = exchange; cut < flight.length; cut++) {
+        struct played *played =
+            play_steps((struct step[STEPS]){{20100, SS_CLIENT, .bytes = &hello12},
+                                            {21000, SS_SERVER, .bytes = &flight, .to = cut},
+                                            {21100, SS_SERVER, .bytes = &flight, .from = cut},
+                                            {45000, SS_CLIENT, .bytes = &answer12},
+                                            {46000, SS_SERVER, .bytes = &finished12}});
+        assert_int_equal(only_one(played)->tls.group, 0x001d);
+        assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+        close_player(played);
+    }
+}
+
 /* TLS_AES_128_CCM_8_SHA256: an alert and a Finished have eight bytes less. */
 static void records_with_a_short_tag_are_known_by_their_length(void **state)
 {
@@ -3998,6 +4021,7 @@ int main(void)
         cmocka_unit_test(the_hello_after_a_retry_is_found_wherever_a_change_of_cipher_stands),
         cmocka_unit_test(what_a_handshake_resumes_is_told_by_what_its_server_sends),
         cmocka_unit_test(a_clients_certificate_is_part_of_its_answer),
+        cmocka_unit_test(the_group_of_tls12_is_that_of_the_servers_key_exchange_wherever_it_is_cut),
         cmocka_unit_test(records_with_a_short_tag_are_known_by_their_length),
         cmocka_unit_test(messages_after_the_handshake_are_no_handshake),
         cmocka_unit_test(a_flight_in_one_record_is_its_messages_wherever_its_segments_are_cut),
