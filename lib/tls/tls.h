@@ -97,6 +97,7 @@ struct ss_tls_direction {
         };
         uint8_t sslv2_header[11]; /* the fixed part of an SSLv2 hello, with which a direction may begin */
     };
+    uint8_t alert_seen;     /* of an alert's two bytes */
     uint32_t block;         /* pool block that collects a hello, or SS_POOL_NONE */
     uint32_t message_bytes; /* body length of the message under way */
     uint32_t message_seen;  /* of its header and body; 0: none is under way */
