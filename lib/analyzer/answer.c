@@ -7,10 +7,10 @@
 
 #include <string.h>
 
+/* Cipher suites of TLS 1.3 whose records are of other lengths than those of the rest (RFC 8446 appendix B.4).
+ */
 #define AES_256_GCM_SHA384 0x1302
-
-/* Level, description, content type, and 16 bytes of tag (RFC 8446 section 5.2). */
-#define ENCRYPTED_ALERT_BYTES 19
+#define AES_128_CCM_8      0x1305
 
 /* TLS 1.3, its drafts included (0x7fNN, 0xfbNN of Facebook's, and 0x7eNN of Google's experiments). */
 static bool is_tls13(const struct ss_handshake *handshake)
@@ -19,11 +19,22 @@ static bool is_tls13(const struct ss_handshake *handshake)
     return version == SS_TLS13 || version >> 8 == 0x7f || version >> 8 == 0xfb || version >> 8 == 0x7e;
 }
 
-/* Length of a record that holds a Finished alone: 4 bytes of header, the hash, content type and tag (RFC
- * 8446 sections 4.4.4 and 5.2). */
+/* What encryption adds to a record: the content type and a tag (RFC 8446 section 5.2, RFC 6655 section 4). */
+static uint16_t sealed_bytes(const struct ss_handshake *handshake, unsigned plain_bytes)
+{
+    return (uint16_t)(plain_bytes + 1 + (handshake->cipher == AES_128_CCM_8 ? 8 : 16));
+}
+
+/* Length of a record that holds a Finished alone: 4 bytes of header and the hash (RFC 8446 section 4.4.4). */
 static uint16_t finished_bytes(const struct ss_handshake *handshake)
 {
-    return handshake->cipher == AES_256_GCM_SHA384 ? 4 + 48 + 17 : 4 + 32 + 17;
+    return sealed_bytes(handshake, handshake->cipher == AES_256_GCM_SHA384 ? 4 + 48 : 4 + 32);
+}
+
+/* That of an alert: level and description. */
+static uint16_t alert_bytes(const struct ss_handshake *handshake)
+{
+    return sealed_bytes(handshake, 2);
 }
 
 /* ---- what the client sent, and acknowledged with it */
@@ -157,7 +168,7 @@ bool ss_answer_find(struct ss_handshake *handshake)
 bool ss_answer_is_rejection(const struct ss_handshake *handshake)
 {
     return handshake->has_answer && is_tls13(handshake) &&
-           ss_answer_of(handshake)->bytes == ENCRYPTED_ALERT_BYTES;
+           ss_answer_of(handshake)->bytes == alert_bytes(handshake);
 }
 
 /* Nobody answered: was the flight whole? A ServerHelloDone, or a record of a Finished's size, says so.

@@ -19,6 +19,7 @@
 #include "packet/packet.h"
 #include "stream/stream.h"
 #include "talk/proxied.h"
+#include "talk/talk.h"
 #include "tls/tls.h"
 
 enum ss_side { SS_CLIENT, SS_SERVER };
@@ -74,9 +75,10 @@ struct ss_print {
 
 /* What comes before TLS, in both directions. */
 struct ss_talk {
-    uint8_t state;            /* enum ss_talk_state */
-    uint8_t chunks;           /* of talk until now */
+    uint8_t state[2];         /* enum ss_talk_state, of each side */
+    uint8_t chunks;           /* of talk until now, of both */
     uint8_t proxied_bytes;    /* collected of what may be a PROXY protocol header */
+    uint8_t begun_bytes;      /* collected of what may be the client's hello */
     bool is_known : 1;        /* by its opener: it may take long */
     bool is_proxied_over : 1; /* it is known whether there is one */
     bool has_proxied : 1;     /* it names addresses */
@@ -95,6 +97,8 @@ struct ss_told {
     struct ss_encap encap[SS_ENCAP_MAX];               /* around the first packet; with encap_count */
     struct ss_endpoint proxied_client, proxied_server; /* with talk.has_proxied */
     uint8_t proxied[SS_PROXIED_MAX];                   /* talk.proxied_bytes of them */
+    uint8_t begun[SS_TALK_HELLO_BYTES];                /* talk.begun_bytes of them, */
+    uint32_t begun_end;                                /* and the sequence number just past them */
     bool has_ja4, is_ja4_left_out;                     /* from here on with has_names */
     char sni[SS_SNI_MAX];
     char alpn[SS_ALPN_MAX];
@@ -181,7 +185,6 @@ struct ss_handshake {
     struct ss_segment_ack few_acks[SS_FEW_ACKS];
     struct ss_answer_record few_records[SS_FEW_RECORDS];
     /* ---- what few packets touch */
-    struct ss_talk talk;
     int64_t closed_ns;    /* when both sides had closed */
     int64_t early_ack_ns; /* of a client's acknowledgement (early_ack) shown before the SYN-ACK */
     int64_t blind_ns;     /* when the newest of what only the mirror lost was acknowledged */
@@ -189,6 +192,7 @@ struct ss_handshake {
     uint32_t duplicates;
     uint32_t conflicts; /* segments that sent other bytes at the same place */
     uint32_t early_ack; /* see early_ack_ns */
+    struct ss_talk talk;
 };
 
 enum ss_handshake_step {

@@ -53,6 +53,13 @@ static bool is_hidden(const struct ss_handshake *handshake, enum ss_side side)
     return !handshake->saw[side] && handshake->stream[side].started;
 }
 
+/* A flight of TLS 1.3 whose Finished has no record of its own: the client's answer alone tells where it
+ * ended. */
+static bool is_flight_end_hidden(const struct ss_handshake *handshake)
+{
+    return is_hidden(handshake, SS_CLIENT) && handshake->encrypted_records > 0 && !handshake->has_flight_end;
+}
+
 static uint16_t added(uint16_t a, uint16_t b)
 {
     return (uint16_t)(a + b < UINT16_MAX ? a + b : UINT16_MAX);
@@ -112,14 +119,14 @@ static void begin_timeline(const struct ss_handshake *handshake, struct ss_timel
     ss_timeline_init(timeline);
     memcpy(timeline->mark_ns, handshake->mark_ns, sizeof(timeline->mark_ns));
     timeline->mark_ns[SS_MARK_SERVER_FLIGHT] = timeline->mark_ns[SS_MARK_FLIGHT_ACK] = SS_MARK_UNSEEN;
-    if (handshake->talk.state != SS_TALK_OVER)
+    if (handshake->talk.state[SS_CLIENT] != SS_TALK_OVER && handshake->talk.state[SS_SERVER] != SS_TALK_OVER)
         timeline->mark_ns[SS_MARK_TALK] = SS_MARK_UNSEEN;
     if (!handshake->hello_retry)
         timeline->mark_ns[SS_MARK_CLIENT_HELLO_2] = SS_MARK_UNSEEN;
     timeline->client_rtt_ns = handshake->rtt_ns[SS_CLIENT];
     timeline->server_rtt_ns = handshake->rtt_ns[SS_SERVER];
     timeline->client_hidden = is_hidden(handshake, SS_CLIENT);
-    timeline->server_hidden = is_hidden(handshake, SS_SERVER);
+    timeline->server_hidden = is_hidden(handshake, SS_SERVER) || is_flight_end_hidden(handshake);
     if (trouble != NULL)
         timeline->waits = trouble->waits;
     if (timeline->mark_ns[SS_MARK_SYN] != SS_MARK_UNSEEN &&

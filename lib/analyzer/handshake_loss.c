@@ -154,7 +154,7 @@ static void take_retransmission(struct ss_handshake *handshake, enum ss_side sid
 {
     if (was_probe(handshake, side, since_ns))
         return;
-    if (handshake->talk.state != SS_TALK_GOING) {
+    if (handshake->talk.state[side] != SS_TALK_GOING) {
         ss_loss_sent_again(handshake, side, packet, seq_end, since_ns, t);
         return;
     }

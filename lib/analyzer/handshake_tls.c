@@ -95,6 +95,8 @@ static void take_server_event(struct ss_handshake *handshake, const struct ss_tl
             take_server_hello(handshake, event, t);
         else if (event->type == SS_TLS_CERTIFICATE)
             handshake->has_certificate = true;
+        else if (event->type == SS_TLS_SERVER_KEY_EXCHANGE && event->message.at != NULL)
+            ss_server_key_exchange_decode(event->message, &handshake->group);
         else if (event->type == SS_TLS_SERVER_HELLO_DONE)
             ss_answer_end_flight(handshake, end_seq);
         break;
@@ -170,6 +172,17 @@ static bool is_no_hello(const struct ss_handshake *handshake, enum ss_side side,
            (event->kind == SS_TLS_MESSAGE && event->type != SS_TLS_CLIENT_HELLO);
 }
 
+/* Middleboxes' ChangeCipherSpec protects nothing between a HelloRetryRequest and its answer (RFC 8446 D.4),
+ * nor does anything else before the ServerHello; the mirror may show the request late, and the ServerHello
+ * early. */
+static bool is_before_keys(const struct ss_handshake *handshake, enum ss_side side)
+{
+    bool is_hello_due = side == SS_CLIENT && handshake->hello_retry &&
+                        !ss_handshake_is_marked(handshake, SS_MARK_CLIENT_HELLO_2);
+
+    return !handshake->has_server_hello || is_hello_due;
+}
+
 bool ss_handshake_take_bytes(struct ss_handshake *handshake, enum ss_side side, struct ss_span bytes,
                              int64_t t)
 {
@@ -187,9 +200,7 @@ bool ss_handshake_take_bytes(struct ss_handshake *handshake, enum ss_side side, 
             ss_handshake_end(handshake, SS_OUTCOME_ALERT, t);
             handshake->alert = event.alert_description;
         }
-        /* Middleboxes' ChangeCipherSpec protects nothing between a HelloRetryRequest and its answer (RFC 8446
-         * D.4), nor does anything else before the ServerHello; the mirror may show the request late. */
-        if (!handshake->has_server_hello)
+        if (is_before_keys(handshake, side))
             ss_tls_unprotect(&handshake->tls[side]);
         if (side == SS_CLIENT)
             take_client_event(handshake, &event, t);

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define HELLO_BYTES 11 /* record header, message header, legacy_version */
-
 /* Who opens with what. at: offset of the bytes that tell. */
 static const struct opener {
     bool from_client;
@@ -41,38 +39,54 @@ bool ss_talk_is_opener(struct ss_span bytes, bool from_client)
 
 static const char *const OTHERS[] = {"GET ", "POST ", "HEAD ", "PUT ", "HTTP/1.", "SSH-"};
 
+/* The whole head of an answer after which the connection may carry something else: CONNECT's 2xx (RFC 9110
+ * section 9.3.6), or 101 (section 7.8). The mirror may show it before the request. */
+static bool switches_protocol(struct ss_span bytes)
+{
+    size_t length = ss_span_left(&bytes);
+
+    return length > 13 && memcmp(bytes.at, "HTTP/1.", 7) == 0 && (bytes.at[9] == '1' || bytes.at[9] == '2') &&
+           memcmp(bytes.end - 4, "\r\n\r\n", 4) == 0;
+}
+
 bool ss_talk_is_other(struct ss_span bytes)
 {
     for (size_t i = 0; i < sizeof(OTHERS) / sizeof(OTHERS[0]); i++) {
         size_t length = strlen(OTHERS[i]);
         if (ss_span_left(&bytes) >= length && memcmp(bytes.at, OTHERS[i], length) == 0)
-            return true;
+            return !switches_protocol(bytes);
     }
     return false;
 }
 
-/* 16 03 0x llll 01 00 mmmm 03 0x, the message no shorter than a hello can be. */
-static bool is_hello(const uint8_t *at)
+static unsigned u16_at(const uint8_t *at)
 {
-    unsigned record = (unsigned)(at[3] << 8 | at[4]), message = (unsigned)(at[7] << 8 | at[8]);
-
-    return at[1] == 3 && at[2] <= 4 && record >= 8 && record <= 1u << 14 && at[5] == 1 && at[6] == 0 &&
-           message >= 38 && at[9] == 3 && at[10] <= 4;
+    return (unsigned)(at[0] << 8 | at[1]);
 }
 
-bool ss_talk_find_hello(struct ss_span bytes, size_t *ret_offset)
+/* 16 03 0x llll tt 00 mmmm 03 0x, the message no shorter than a hello can be; of fewer bytes, those. */
+static bool may_be_hello(const uint8_t *at, size_t left, uint8_t type)
+{
+    return (left < 2 || at[1] == 3) && (left < 3 || at[2] <= 4) &&
+           (left < 5 || (u16_at(at + 3) >= 8 && u16_at(at + 3) <= 1u << 14)) && (left < 6 || at[5] == type) &&
+           (left < 7 || at[6] == 0) && (left < 9 || u16_at(at + 7) >= 38) && (left < 10 || at[9] == 3) &&
+           (left < 11 || at[10] <= 4);
+}
+
+enum ss_talk_found ss_talk_find_hello(struct ss_span bytes, uint8_t type, size_t *ret_offset)
 {
     const uint8_t *from = bytes.at;
 
-    while (bytes.end - from >= HELLO_BYTES) {
-        const uint8_t *at = memchr(from, 0x16, (size_t)(bytes.end - from) - (HELLO_BYTES - 1));
+    while (from < bytes.end) {
+        const uint8_t *at = memchr(from, 0x16, (size_t)(bytes.end - from));
         if (at == NULL)
-            return false;
-        if (is_hello(at)) {
+            return SS_TALK_NOWHERE;
+        size_t left = (size_t)(bytes.end - at);
+        if (may_be_hello(at, left, type)) {
             *ret_offset = (size_t)(at - bytes.at);
-            return true;
+            return left < SS_TALK_HELLO_BYTES ? SS_TALK_PERHAPS : SS_TALK_FOUND;
         }
         from = at + 1;
     }
-    return false;
+    return SS_TALK_NOWHERE;
 }

@@ -44,7 +44,7 @@ struct ss_timeline {
     int64_t client_rtt_ns; /* least round trip seen from the tap to the client and back; 0: unknown */
     int64_t server_rtt_ns; /* the same to the server */
     int64_t open_until_ns; /* where it is not complete: when it was given up or looked at; else UNSEEN */
-    bool client_hidden, server_hidden; /* that side has spoken, and the mirror shows none of it */
+    bool client_hidden, server_hidden; /* whether its next mark came the mirror cannot show */
     struct ss_waits waits;
 };
 

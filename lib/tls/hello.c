@@ -89,8 +89,8 @@ static bool decode_alpn(struct ss_span data, char *ret_alpn)
             return false;
         if (ss_span_left(&name) == 2 && ss_is_grease((uint16_t)(name.at[0] << 8 | name.at[1])))
             continue;
-        /* One character, its zero, and the zero of the empty name that ends the list. */
-        if (used + 3 <= SS_ALPN_MAX)
+        /* Its zero, and that of the empty name that ends the list. */
+        if (used + ss_span_left(&name) + 2 <= SS_ALPN_MAX)
             used += copy_text(name, ret_alpn + used, SS_ALPN_MAX - 1 - used) + 1;
     }
     return true;
@@ -238,6 +238,31 @@ bool ss_server_hello_decode(struct ss_span body, struct ss_server_hello *ret_hel
     while (ss_span_left(&extensions) > 0)
         if (!next_extension(&extensions, &type, &data) || !decode_server_extension(type, data, ret_hello))
             return false;
+    return true;
+}
+
+/* digitally-signed: from TLS 1.2 on behind the algorithm; nothing where the server is anonymous. */
+static bool is_signature(struct ss_span bytes)
+{
+    struct ss_span older = bytes, signature;
+
+    if (ss_span_left(&bytes) == 0 || (ss_span_block16(&older, &signature) && ss_span_left(&older) == 0))
+        return true;
+    return ss_span_skip(&bytes, 2) && ss_span_block16(&bytes, &signature) && ss_span_left(&bytes) == 0;
+}
+
+/* ECParameters, ECPoint and signature, all of them, since the key exchange is known by its form alone. */
+bool ss_server_key_exchange_decode(struct ss_span body, uint16_t *ret_group)
+{
+    enum { NAMED_CURVE = 3 }; /* ECCurveType */
+    struct ss_span point;
+    uint8_t curve_type;
+    uint16_t group;
+
+    if (!ss_span_u8(&body, &curve_type) || curve_type != NAMED_CURVE || !ss_span_u16(&body, &group) ||
+        !ss_span_block8(&body, &point) || ss_span_left(&point) == 0 || !is_signature(body))
+        return false;
+    *ret_group = group;
     return true;
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* What a ClientHello or ServerHello says (RFC 8446 sections 4.1.2, 4.1.3, 4.2; RFC 5246 section 7.4.1).
+/* What a ClientHello or ServerHello says (RFC 8446 sections 4.1.2, 4.1.3, 4.2; RFC 5246 section 7.4.1), and
+ * which group a ServerKeyExchange names.
  *
  * Decodes; judges nothing. GREASE values (RFC 8701) are passed over. Text that is not printable ASCII is
- * replaced byte by byte with '?', names longer than their field are cut.
+ * replaced byte by byte with '?'. A server name longer than its field is cut, a protocol name that finds no
+ * room is left out.
  */
 
 #include "base/span.h"
@@ -43,6 +45,10 @@ struct ss_server_hello {
  * in *ret_hello, which is zeroed first. */
 bool ss_client_hello_decode(struct ss_span body, struct ss_client_hello *ret_hello);
 bool ss_server_hello_decode(struct ss_span body, struct ss_server_hello *ret_hello);
+
+/* The named_curve of TLS 1.2 and before (RFC 8422 section 5.4). False: the key exchange is of another kind,
+ * or malformed. */
+bool ss_server_key_exchange_decode(struct ss_span body, uint16_t *ret_group);
 
 /* How much of its field a name takes, and a list of names: to what ends it. */
 static inline size_t ss_sni_bytes(const char *sni)

@@ -14,7 +14,7 @@ enum state {
     IN_MESSAGES,   /* plaintext handshake messages */
     IN_OPAQUE,     /* a record that is only counted */
     IN_CCS,
-    IN_ALERT,
+    IN_ALERTS,
     IN_LOST,   /* plaintext handshake messages of which it is unknown where they begin */
     AT_BROKEN, /* to be reported */
     AT_END,    /* was reported */
@@ -25,6 +25,11 @@ enum {
     MESSAGE_HEADER_BYTES = 4,
     /* TLSCiphertext.length: RFC 5246 section 6.2.3; RFC 8446 section 5.2 allows less. */
     RECORD_BYTES_MAX = (1 << 14) + 2048,
+    ALERT_BYTES = 2,
+    /* An encrypted alert is longer, by a tag of 16 bytes or a MAC; by one of 8 and a nonce (RFC 6655). */
+    PLAIN_ALERTS_MAX = 2 + 15,
+    /* With as many a direction may begin: nobody sends more than two at once. */
+    FIRST_ALERTS_MAX = 2 * ALERT_BYTES,
     /* Nobody has a reason to send handshake records without content, RFC 8446 section 5.1 forbids them;
      * OpenSSL gives up after as many. */
     EMPTY_RECORDS_MAX = 32,
@@ -116,7 +121,7 @@ static bool length_may_be(const struct ss_tls_direction *direction)
     case SS_TLS_CHANGE_CIPHER_SPEC:
         return length == 1 || direction->is_protected; /* of a renegotiation it is encrypted too */
     case SS_TLS_ALERT_RECORD:
-        return length == 2 || direction->has_begun;
+        return direction->has_begun || (length > 0 && length <= FIRST_ALERTS_MAX);
     case SS_TLS_HANDSHAKE:
         return length > 0 || (direction->has_begun && direction->empty_records < EMPTY_RECORDS_MAX);
     default:
@@ -221,6 +226,14 @@ static enum state state_of_handshake(const struct ss_tls_direction *direction)
     return direction->is_lost ? IN_LOST : IN_MESSAGES;
 }
 
+/* Before TLS 1.3 a record may hold several alerts, or part of one (RFC 5246 section 6.2.1). */
+static bool are_plain_alerts(const struct ss_tls_direction *direction)
+{
+    uint16_t length = record_bytes(direction);
+
+    return length == ALERT_BYTES || (!direction->is_protected && length > 0 && length <= PLAIN_ALERTS_MAX);
+}
+
 static void enter_body(struct ss_tls_direction *direction, struct ss_pool *pool)
 {
     uint8_t type = direction->header[0];
@@ -231,14 +244,12 @@ static void enter_body(struct ss_tls_direction *direction, struct ss_pool *pool)
     direction->state = IN_OPAQUE;
     if (type == SS_TLS_CHANGE_CIPHER_SPEC && length == 1)
         direction->state = IN_CCS;
-    else if (type == SS_TLS_ALERT_RECORD &&
-             length == 2) /* an encrypted one is longer: it has a MAC or a tag */
-        direction->state = IN_ALERT;
+    else if (type == SS_TLS_ALERT_RECORD && are_plain_alerts(direction))
+        direction->state = IN_ALERTS;
     else if (type == SS_TLS_HANDSHAKE)
         direction->state = (uint8_t)state_of_handshake(direction);
     else if (type == SS_TLS_APPLICATION_DATA)
         direction->is_protected = true;
-    memset(direction->alert, 0, sizeof(direction->alert));
 
     /* No message goes on beyond a change of keys (RFC 8446 section 5.1); one goes on over a ChangeCipherSpec
      * that turned out to change nothing. */
@@ -372,7 +383,8 @@ static bool read_message_header(struct ss_tls_direction *direction, struct ss_sp
 static bool is_wanted(const struct ss_tls_direction *direction)
 {
     uint8_t type = direction->message_header[0];
-    return (type == SS_TLS_CLIENT_HELLO || type == SS_TLS_SERVER_HELLO) &&
+    return (type == SS_TLS_CLIENT_HELLO || type == SS_TLS_SERVER_HELLO ||
+            type == SS_TLS_SERVER_KEY_EXCHANGE) &&
            direction->message_bytes <= SS_TLS_BLOCK_BYTES;
 }
 
@@ -429,10 +441,6 @@ static bool finish_record(struct ss_tls_direction *direction, struct ss_tls_even
     if (state == IN_CCS) {
         fill(direction, SS_TLS_CCS, ret_event);
         direction->is_protected = true;
-    } else if (state == IN_ALERT) {
-        fill(direction, SS_TLS_ALERT, ret_event);
-        ret_event->alert_level = direction->alert[0];
-        ret_event->alert_description = direction->alert[1];
     } else {
         fill(direction, SS_TLS_PROTECTED, ret_event);
         ret_event->type = direction->header[0];
@@ -447,10 +455,28 @@ static bool read_record(struct ss_tls_direction *direction, struct ss_span *inpu
     uint32_t bytes = available(direction, input);
     if (bytes == 0 && direction->record_left > 0)
         return true;
-    if (direction->state == IN_ALERT && direction->missing == 0)
-        memcpy(direction->alert + (sizeof(direction->alert) - direction->record_left), input->at, bytes);
     consume(direction, input, bytes);
     return direction->record_left == 0 && finish_record(direction, ret_event);
+}
+
+static bool read_alerts(struct ss_tls_direction *direction, struct ss_span *input,
+                        struct ss_tls_event *ret_event)
+{
+    if (direction->record_left == 0) {
+        expect_header(direction);
+        return false;
+    }
+    if (available(direction, input) == 0)
+        return true;
+    direction->alert[direction->alert_seen] = direction->missing > 0 ? 0 : *input->at;
+    consume(direction, input, 1);
+    direction->alert_seen ^= 1;
+    if (direction->alert_seen > 0)
+        return false;
+    fill(direction, SS_TLS_ALERT, ret_event);
+    ret_event->alert_level = direction->alert[0];
+    ret_event->alert_description = direction->alert[1];
+    return true;
 }
 
 static bool step(struct ss_tls_direction *direction, struct ss_pool *pool, struct ss_span *input,
@@ -463,9 +489,10 @@ static bool step(struct ss_tls_direction *direction, struct ss_pool *pool, struc
         return read_first_byte(direction, pool, input, ret_event);
     case IN_MESSAGES:
         return read_messages(direction, pool, input, ret_event);
+    case IN_ALERTS:
+        return read_alerts(direction, input, ret_event);
     case IN_OPAQUE:
     case IN_CCS:
-    case IN_ALERT:
     case IN_LOST:
         return read_record(direction, input, ret_event);
     case AT_BROKEN:

@@ -11,7 +11,7 @@
  * A handshake message that is whole inside the fed bytes is pointed into; else it is collected in a block of
  * a shared pool (SS_TLS_BLOCK_BYTES). A message larger than that, or one that finds no block, still gives its
  * event, with message.at == NULL. Bodies of Certificate and other long messages are never collected: only
- * hellos are.
+ * hellos and ServerKeyExchanges are.
  *
  * Once ChangeCipherSpec has passed in this direction, or a record of type application_data came (TLS 1.3),
  * handshake records are opaque and give SS_TLS_PROTECTED events.
@@ -71,8 +71,8 @@ struct ss_tls_event {
     bool sslv2;            /* MESSAGE: an SSLv2-framed ClientHello (RFC 5246 appendix E.2) */
     uint16_t record_bytes; /* PROTECTED: length field of the record */
     uint8_t alert_level, alert_description; /* ALERT */
-    /* MESSAGE of a hello: its body without the 4-byte header, valid until the next call; at == NULL where it
-     * was not kept. */
+    /* MESSAGE of a hello or ServerKeyExchange: its body without the 4-byte header, valid until the next call;
+     * at == NULL where it was not kept. */
     struct ss_span message;
 };
 
@@ -97,6 +97,7 @@ struct ss_tls_direction {
         };
         uint8_t sslv2_header[11]; /* the fixed part of an SSLv2 hello, with which a direction may begin */
     };
+    uint8_t alert_seen;     /* of an alert's two bytes */
     uint32_t block;         /* pool block that collects a hello, or SS_POOL_NONE */
     uint32_t message_bytes; /* body length of the message under way */
     uint32_t message_seen;  /* of its header and body; 0: none is under way */

@@ -27,8 +27,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             assert(header.bytes == first.bytes && ss_ip_equal(&header.client.ip, &first.client.ip));
         last = result;
     }
-    if (ss_talk_find_hello(ss_span_of(data, size), &offset))
-        assert(offset + 11 <= size && data[offset] == 0x16);
+    enum ss_talk_found found = ss_talk_find_hello(ss_span_of(data, size), 1, &offset);
+    if (found != SS_TALK_NOWHERE)
+        assert(offset < size && data[offset] == 0x16);
+    if (found != SS_TALK_NOWHERE)
+        assert((offset + SS_TALK_HELLO_BYTES <= size) == (found == SS_TALK_FOUND));
     ss_talk_is_other(ss_span_of(data, size));
     ss_talk_is_opener(ss_span_of(data, size), true);
     ss_talk_is_opener(ss_span_of(data, size), false);

@@ -96,6 +96,10 @@ static void decode_hello(const struct ss_tls_event *event, uint64_t *sum)
         digest(sum, &client.version, sizeof(client.version));
         digest(sum, client.sni, sizeof(client.sni));
         read_ja4(event->message, sum);
+    } else if (event->type == SS_TLS_SERVER_KEY_EXCHANGE) {
+        uint16_t group = 0;
+        is_sound = ss_server_key_exchange_decode(event->message, &group);
+        digest(sum, &group, sizeof(group));
     } else {
         is_sound = ss_server_hello_decode(event->message, &server);
         HOLD(server.alpn[SS_ALPN_MAX - 1] == '\0' && server.session_id_bytes <= 32);

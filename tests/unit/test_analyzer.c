@@ -26,6 +26,7 @@
 #define US(n)       ((int64_t)(n)*SS_NS_PER_US)
 #define SECOND      1000000 /* us */
 #define AUTO        INT64_MIN
+#define ABSENT      INT64_MIN
 #define CLIENT_ISN  0xfffffff0u /* sequence numbers wrap inside the first hello */
 #define SERVER_ISN  0xffffff00u
 
@@ -409,7 +410,7 @@ static const struct ss_finding *only_one(const struct played *played)
     return judged(played, 0);
 }
 
-/* Marks as one would say them, in microseconds: those not named must not be there. */
+/* Marks as one would say them, in microseconds: those not named, or ABSENT, must not be there. */
 struct expected {
     enum ss_mark mark;
     int64_t us;
@@ -422,7 +423,7 @@ static void check_marks(const struct ss_finding *finding, const struct expected 
     for (unsigned i = 0; i < SS_MARK_COUNT; i++)
         marks[i] = SS_MARK_UNSEEN;
     for (size_t i = 0; i < count; i++)
-        marks[expected[i].mark] = US(expected[i].us);
+        marks[expected[i].mark] = expected[i].us == ABSENT ? SS_MARK_UNSEEN : US(expected[i].us);
     for (unsigned i = 0; i < SS_MARK_COUNT; i++) {
         if (finding->mark_ns[i] != marks[i])
             print_message("%s\n", ss_mark_name((enum ss_mark)i));
@@ -924,6 +925,33 @@ static void seen_from_one_side_it_says_so(void **state)
 
 /* ---- what a mirror does to the order */
 
+/* The client's answer would tell where a flight ended whose Finished has no record of its own. */
+static void where_the_flight_ended_that_an_unseen_client_answered_is_nobodys_delay(void **state)
+{
+    (void)state;
+    static struct tls_bytes flight;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    flight = (struct tls_bytes){0};
+    put_server(&flight, (struct tls_server_recipe){.version = 0x0304, .group = 29});
+    tls_put_noise_record(&flight, 23, 2000);
+    syn_ack(tape, &c, 0);
+    c.sent[SS_CLIENT] += 500; /* its hello */
+    data(tape, &c, SS_SERVER, 21000, &flight);
+    c.sent[SS_CLIENT] += 80; /* its Finished */
+    ack(tape, &c, SS_SERVER, 42000);
+    data(tape, &c, SS_SERVER, 43000, &request);
+    data(tape, &c, SS_SERVER, 9 * SECOND, &request);
+    flag(tape, &c, SS_SERVER, 10 * SECOND, SS_TCP_FIN);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_SERVER_HELLO], US(21000));
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_SERVER_CLOSED);
+    assert_int_equal(only_one(played)->judged.pending_ns, 0);
+    close_player(played);
+    free_tape(tape);
+}
+
 static void swap(struct tape *tape, unsigned a, unsigned b)
 {
     struct taped taped = tape->frames[a];
@@ -959,6 +987,57 @@ static void neighbours_shown_in_the_wrong_order_change_no_mark(void **state)
         assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
         assert_int_equal(finding->judged.share_ns[SS_SHARE_LOSS], 0);
         assert_int_equal(finding->judged.share_ns[SS_SHARE_UNKNOWN], 0);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+/* The packet is shown after the next ones. */
+static void show_later(struct tape *tape, unsigned at, unsigned packets)
+{
+    for (; packets > 0; packets--, at++)
+        swap(tape, at, at + 1);
+}
+
+static void a_flight_in_segments_that_is_shown_before_the_hello_changes_no_mark(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct tls_bytes *hello, *flight, *answer;
+    } rows[] = {{&hello13, &server13, &answer13}, {&hello12, &server12_full, &answer12}};
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        bool is_tls12 = i == 1;
+
+        open_tcp(tape, &c, 0);
+        data(tape, &c, SS_CLIENT, 20500, rows[i].hello);
+        for (unsigned n = 0; n < 3; n++)
+            send_as(tape, &c, SS_SERVER, 21700 + n,
+                    (struct send){.offset = AUTO,
+                                  .acked = AUTO,
+                                  .payload = rows[i].flight,
+                                  .from = n * 700,
+                                  .to = n < 2 ? (n + 1) * 700 : 0});
+        show_later(tape, 3, 3);
+        data(tape, &c, SS_CLIENT, 50000, rows[i].answer);
+        if (is_tls12)
+            data(tape, &c, SS_SERVER, 50500, &finished12);
+        ack(tape, &c, is_tls12 ? SS_CLIENT : SS_SERVER, 70020);
+        struct played *played = play(tape);
+        const struct ss_finding *finding = only_one(played);
+        CHECK_MARKS(finding, {{SS_MARK_SYN, 0},
+                              {SS_MARK_SYN_ACK, 40},
+                              {SS_MARK_ACK, 20000},
+                              {SS_MARK_CLIENT_HELLO_FIRST, 20500},
+                              {SS_MARK_CLIENT_HELLO, 20500},
+                              {SS_MARK_HELLO_ACK, 21700},
+                              {SS_MARK_SERVER_HELLO, 21700},
+                              {SS_MARK_SERVER_FLIGHT, 21702},
+                              {SS_MARK_FLIGHT_ACK, 50000},
+                              {SS_MARK_CLIENT_FINISHED, 50000},
+                              {SS_MARK_SERVER_FINISHED, is_tls12 ? 50500 : ABSENT}});
+        assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
         close_player(played);
         free_tape(tape);
     }
@@ -1413,6 +1492,182 @@ static void what_the_mirror_lost_of_a_talk_is_not_missing_in_tls(void **state)
     free_tape(tape);
 }
 
+/* Cut in one place, or, where the first piece is 0, into single bytes. */
+static void put_hello_in_pieces(struct tape *tape, struct connection *c, int64_t us, size_t first)
+{
+    struct send how = {.offset = AUTO, .acked = AUTO, .payload = &hello13, .to = first > 0 ? first : 1};
+
+    while (how.to < 20 && first == 0) {
+        send_as(tape, c, SS_CLIENT, us + (int64_t)how.from, how);
+        how.from = how.to++;
+    }
+    if (first > 0)
+        send_as(tape, c, SS_CLIENT, us, how);
+    how.from = first > 0 ? first : how.from;
+    how.to = 0;
+    send_as(tape, c, SS_CLIENT, us + 100, how);
+}
+
+static void a_hello_after_a_talk_may_be_cut_anywhere(void **state)
+{
+    (void)state;
+    for (size_t first = 0; first < 16; first++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+
+        open_tcp(tape, &c, 0);
+        int64_t end = put_talk(tape, &c, 30000, &TALKS[9]);
+        put_hello_in_pieces(tape, &c, end, first);
+        data(tape, &c, SS_SERVER, end + 1200, &server13);
+        data(tape, &c, SS_CLIENT, end + 21200, &answer13);
+        struct played *played = play(tape);
+        const struct ss_finding *finding = only_one(played);
+        print_message("%zu\n", first);
+        assert_int_equal(finding->mark_ns[SS_MARK_TALK], US(end - 10000));
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(end));
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO], US(end + 100));
+        assert_string_equal(finding->tls.sni, "example.com");
+        assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void what_begins_like_a_hello_in_a_talk_may_be_part_of_it(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    put_text(tape, &c, SS_CLIENT, 20100, "\x05\x16\x03");
+    put_text(tape, &c, SS_CLIENT, 20200, "\x01\x16");
+    put_text(tape, &c, SS_CLIENT, 20300, "\x16");
+    put_tls13_after(tape, &c, 20500);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_TALK], US(20300));
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(20500));
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void a_hello_framed_as_in_sslv2_may_follow_a_talk(void **state)
+{
+    (void)state;
+    static struct tls_bytes hello;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    hello = (struct tls_bytes){0};
+    tls_put_sslv2_hello(&hello, 0x0301, 20, 0);
+    open_tcp(tape, &c, 0);
+    int64_t end = put_talk(tape, &c, 30000, &TALKS[0]);
+    data(tape, &c, SS_CLIENT, end, &hello);
+    data(tape, &c, SS_SERVER, end + 1000, &server12_full);
+    data(tape, &c, SS_CLIENT, end + 21000, &answer12);
+    data(tape, &c, SS_SERVER, end + 22000, &finished12);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_TALK], US(end - 10000));
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_CLIENT_HELLO], US(end));
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* Each whole talk, and the handshake after it, with only one side's packets on the mirror. */
+static void a_talk_seen_from_the_server_alone_ends_with_its_hello(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(TALKS); i++) {
+        struct tape *tape = new_tape(), *shown = new_tape();
+        struct connection c = connection_of(51234);
+
+        print_message("%s\n", TALKS[i].about);
+        open_tcp(tape, &c, 0);
+        int64_t end = put_talk(tape, &c, 30000, &TALKS[i]);
+        put_tls13_after(tape, &c, end);
+        for (unsigned n = 0; n < tape->count; n++) {
+            bool is_from_server = memcmp(tape->frames[n].bytes + 26, "\xc6\x33\x64\x01", 4) == 0;
+            if (is_from_server)
+                shown->frames[shown->count++] = tape->frames[n];
+        }
+        struct played *played = play(shown);
+        const struct ss_finding *finding = only_one(played);
+        assert_int_equal(finding->visibility, SS_SEEN_SERVER_ONLY);
+        assert_int_equal(finding->tls.version, 0x0304);
+        assert_int_equal(finding->start_ns + finding->mark_ns[SS_MARK_SERVER_HELLO],
+                         EPOCH_NS + US(end + 1200));
+        assert_int_equal(finding->start_ns + finding->mark_ns[SS_MARK_SERVER_FLIGHT],
+                         EPOCH_NS + US(end + 1200));
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO], SS_MARK_UNSEEN);
+        close_player(played);
+        free(shown);
+        free_tape(tape);
+    }
+}
+
+/* The proxy's answer before the request. */
+static void a_talk_whose_answer_is_shown_first_is_the_same_talk(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    int64_t end = put_talk(tape, &c, 30000, &TALKS[9]);
+    put_tls13_after(tape, &c, end);
+    swap(tape, 3, 4);
+    struct played *played = play(tape);
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_TALK], US(end - 10000));
+    assert_int_equal(only_one(played)->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(end));
+    assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+    close_player(played);
+    free_tape(tape);
+}
+
+static void plain_http_is_given_up_with_the_request_even_where_its_answer_is_shown_first(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    put_text(tape, &c, SS_SERVER, 21000, "HTTP/1.1 204 No Content\r\n\r\n");
+    put_text(tape, &c, SS_CLIENT, 20000, "GET / HTTP/1.1\r\n\r\n");
+    struct played *played = play(tape);
+    assert_int_equal(refused(played, SS_REFUSED_NOT_TLS), 1);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* The mirror shows all of the server's flight before the client's hello, which comes after a talk. */
+static void a_flight_after_a_talk_that_is_shown_before_the_hello_is_no_talk(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(51234);
+
+    open_tcp(tape, &c, 0);
+    int64_t end = put_talk(tape, &c, 30000, &TALKS[0]);
+    data(tape, &c, SS_CLIENT, end, &hello13);
+    send_as(tape, &c, SS_SERVER, end + 1200,
+            (struct send){.offset = AUTO, .acked = AUTO, .payload = &server13, .to = 1000});
+    send_as(tape, &c, SS_SERVER, end + 1201,
+            (struct send){.offset = AUTO, .acked = AUTO, .payload = &server13, .from = 1000});
+    show_later(tape, 8, 2);
+    data(tape, &c, SS_CLIENT, end + 21200, &answer13);
+    struct played *played = play(tape);
+    const struct ss_finding *finding = only_one(played);
+    assert_int_equal(finding->mark_ns[SS_MARK_TALK], US(end - 10000));
+    assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO], US(end));
+    assert_int_equal(finding->mark_ns[SS_MARK_SERVER_HELLO], US(end + 1200));
+    assert_int_equal(finding->mark_ns[SS_MARK_SERVER_FLIGHT], US(end + 1201));
+    assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+    close_player(played);
+    free_tape(tape);
+}
+
 static void a_talk_that_never_ends_is_not_tls(void **state)
 {
     (void)state;
@@ -1520,6 +1775,15 @@ static void an_alert_ends_a_handshake_by_its_level_or_in_tls13_by_its_meaning(vo
           {46000, SS_SERVER, .bytes = &finished12}},
          SS_OUTCOME_COMPLETE,
          0},
+        {"the server does not know the name, and does not go on",
+         {{20100, SS_CLIENT, .bytes = &hello12}, {20900, SS_SERVER, .hex = "15 0303 0004 0170 0228"}},
+         SS_OUTCOME_ALERT,
+         40},
+        {"an alert over two records",
+         {{20100, SS_CLIENT, .bytes = &hello12},
+          {20900, SS_SERVER, .hex = "15 0303 0001 02 15 0303 0001 28"}},
+         SS_OUTCOME_ALERT,
+         40},
         {"the client has no certificate (SSL 3), and goes on",
          {{20100, SS_CLIENT, .bytes = &hello12},
           {21000, SS_SERVER, .bytes = &server12_full},
@@ -1562,6 +1826,25 @@ static void an_alert_ends_a_handshake_by_its_level_or_in_tls13_by_its_meaning(vo
         assert_int_equal(only_one(played)->alert, rows[i].alert);
         close_player(played);
     }
+}
+
+/* The server asks for a hello before any has come (RFC 5246 section 7.4.1.1). */
+static void a_hello_request_before_the_hello_moves_no_mark(void **state)
+{
+    (void)state;
+    struct played *played =
+        play_steps((struct step[STEPS]){{20100, SS_SERVER, .hex = "16 0303 0004 00000000"},
+                                        {40100, SS_CLIENT, .bytes = &hello12},
+                                        {41000, SS_SERVER, .bytes = &server12_full},
+                                        {65000, SS_CLIENT, .bytes = &answer12},
+                                        {66000, SS_SERVER, .bytes = &finished12}});
+    const struct ss_finding *finding = only_one(played);
+    assert_int_equal(finding->mark_ns[SS_MARK_SERVER_HELLO], US(41000));
+    assert_int_equal(finding->mark_ns[SS_MARK_SERVER_FLIGHT], US(41000));
+    assert_int_equal(finding->mark_ns[SS_MARK_FLIGHT_ACK], US(65000));
+    assert_int_equal(finding->mark_ns[SS_MARK_TALK], SS_MARK_UNSEEN);
+    assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+    close_player(played);
 }
 
 /* The compatibility ChangeCipherSpec may stand anywhere (RFC 8446 appendix D.4). */
@@ -1612,6 +1895,12 @@ static void the_hello_after_a_retry_is_found_wherever_a_change_of_cipher_stands(
           {41000, SS_CLIENT, .hex = CCS, .bytes = &hello13},
           {41001, SS_SERVER, .bytes = &retry13},
           {42000, SS_SERVER, .bytes = &server13},
+          {63000, SS_CLIENT, .bytes = &answer13}}},
+        {"before it, and the mirror shows the ServerHello before both",
+         {{20100, SS_CLIENT, .bytes = &hello13},
+          {21000, SS_SERVER, .bytes = &retry13},
+          {42000, SS_SERVER, .bytes = &server13},
+          {41000, SS_CLIENT, .hex = CCS, .bytes = &hello13},
           {63000, SS_CLIENT, .bytes = &answer13}}},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
@@ -1717,6 +2006,58 @@ static void a_clients_certificate_is_part_of_its_answer(void **state)
         close_player(played);
     }
     free(message);
+}
+
+/* RFC 8422 section 5.4. */
+static void the_group_of_tls12_is_that_of_the_servers_key_exchange_wherever_it_is_cut(void **state)
+{
+    (void)state;
+    static struct tls_bytes flight;
+    flight = (struct tls_bytes){0};
+    put_server(&flight, (struct tls_server_recipe){.cipher = 0xc02f});
+    size_t exchange = flight.length;
+    tls_put_hex(&flight, "16 0303 0013 0c 00000f 03 001d 04 aabbccdd 0403 0003 010203");
+    tls_put_hex(&flight, "16 0303 0004 0e 000000");
+    for (size_t cut = exchange; cut < flight.length; cut++) {
+        struct played *played =
+            play_steps((struct step[STEPS]){{20100, SS_CLIENT, .bytes = &hello12},
+                                            {21000, SS_SERVER, .bytes = &flight, .to = cut},
+                                            {21100, SS_SERVER, .bytes = &flight, .from = cut},
+                                            {45000, SS_CLIENT, .bytes = &answer12},
+                                            {46000, SS_SERVER, .bytes = &finished12}});
+        assert_int_equal(only_one(played)->tls.group, 0x001d);
+        assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+        close_player(played);
+    }
+}
+
+/* TLS_AES_128_CCM_8_SHA256: an alert and a Finished have eight bytes less. */
+static void records_with_a_short_tag_are_known_by_their_length(void **state)
+{
+    (void)state;
+    static struct tls_bytes server, alert, finished;
+    static const struct {
+        const struct tls_bytes *answer;
+        enum ss_outcome outcome;
+    } rows[] = {{&alert, SS_OUTCOME_CLIENT_REJECTED}, {&finished, SS_OUTCOME_COMPLETE}};
+
+    server = alert = finished = (struct tls_bytes){0};
+    put_server(&server, (struct tls_server_recipe){.version = 0x0304, .cipher = 0x1305, .group = 29});
+    tls_put_noise_record(&server, 23, 2000);
+    tls_put_noise_record(&server, 23, 4 + 32 + 1 + 8);
+    tls_put_noise_record(&alert, 23, 2 + 1 + 8);
+    tls_put_noise_record(&finished, 23, 4 + 32 + 1 + 8);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct played *played =
+            play_steps((struct step[STEPS]){{20100, SS_CLIENT, .bytes = &hello13},
+                                            {21000, SS_SERVER, .bytes = &server},
+                                            {21500, SS_SERVER, .bytes = &request}, /* it may speak early */
+                                            {45000, SS_CLIENT, .bytes = rows[i].answer}});
+        const struct ss_finding *finding = only_one(played);
+        assert_int_equal(finding->mark_ns[SS_MARK_SERVER_FLIGHT], US(21000));
+        assert_int_equal(finding->outcome, rows[i].outcome);
+        close_player(played);
+    }
 }
 
 static void messages_after_the_handshake_are_no_handshake(void **state)
@@ -3659,7 +4000,9 @@ int main(void)
         cmocka_unit_test(a_servers_certificate_says_that_its_change_of_cipher_is_no_resumption),
         cmocka_unit_test(no_flight_reaches_beyond_the_servers_change_of_cipher),
         cmocka_unit_test(seen_from_one_side_it_says_so),
+        cmocka_unit_test(where_the_flight_ended_that_an_unseen_client_answered_is_nobodys_delay),
         cmocka_unit_test(neighbours_shown_in_the_wrong_order_change_no_mark),
+        cmocka_unit_test(a_flight_in_segments_that_is_shown_before_the_hello_changes_no_mark),
         cmocka_unit_test(an_ack_shown_before_its_syn_ack_is_the_ack_all_the_same),
         cmocka_unit_test(a_hello_out_of_order_after_a_missed_syn_is_put_together),
         cmocka_unit_test(a_mirror_that_shows_everything_twice_changes_nothing),
@@ -3674,13 +4017,23 @@ int main(void)
         cmocka_unit_test(what_was_lost_in_a_talk_is_no_loss_of_the_handshake),
         cmocka_unit_test(a_talk_of_an_unknown_protocol_is_heard_for_a_while),
         cmocka_unit_test(what_the_mirror_lost_of_a_talk_is_not_missing_in_tls),
+        cmocka_unit_test(a_hello_after_a_talk_may_be_cut_anywhere),
+        cmocka_unit_test(what_begins_like_a_hello_in_a_talk_may_be_part_of_it),
+        cmocka_unit_test(a_hello_framed_as_in_sslv2_may_follow_a_talk),
+        cmocka_unit_test(a_talk_seen_from_the_server_alone_ends_with_its_hello),
+        cmocka_unit_test(a_talk_whose_answer_is_shown_first_is_the_same_talk),
+        cmocka_unit_test(plain_http_is_given_up_with_the_request_even_where_its_answer_is_shown_first),
+        cmocka_unit_test(a_flight_after_a_talk_that_is_shown_before_the_hello_is_no_talk),
         cmocka_unit_test(a_talk_that_never_ends_is_not_tls),
         cmocka_unit_test(a_hello_framed_as_in_sslv2_begins_a_handshake),
         cmocka_unit_test(a_handshake_of_sslv2_itself_is_one_that_is_not_understood),
         cmocka_unit_test(an_alert_ends_a_handshake_by_its_level_or_in_tls13_by_its_meaning),
+        cmocka_unit_test(a_hello_request_before_the_hello_moves_no_mark),
         cmocka_unit_test(the_hello_after_a_retry_is_found_wherever_a_change_of_cipher_stands),
         cmocka_unit_test(what_a_handshake_resumes_is_told_by_what_its_server_sends),
         cmocka_unit_test(a_clients_certificate_is_part_of_its_answer),
+        cmocka_unit_test(the_group_of_tls12_is_that_of_the_servers_key_exchange_wherever_it_is_cut),
+        cmocka_unit_test(records_with_a_short_tag_are_known_by_their_length),
         cmocka_unit_test(messages_after_the_handshake_are_no_handshake),
         cmocka_unit_test(a_flight_in_one_record_is_its_messages_wherever_its_segments_are_cut),
         cmocka_unit_test(what_begins_like_tls_and_goes_on_otherwise_is_not_tls),

@@ -150,25 +150,36 @@ static void names_are_printable_and_fit_their_fields(void **state)
     assert_int_equal(strlen(hello.sni), SS_SNI_MAX - 1);
 }
 
-static void protocol_names_that_find_no_room_are_cut_or_left_out(void **state)
+static void protocol_names_that_find_no_room_are_left_out(void **state)
 {
     (void)state;
-    struct ss_client_hello hello;
-    char name[201];
-    memset(name, 'p', 200);
-    name[200] = '\0';
-    for (size_t length = 85; length <= 100; length++) {
-        name[length] = '\0';
+    static const struct {
+        const char *about;
+        size_t first; /* length of a name before "abc" and "de" */
+        const char *rest;
+    } rows[] = {
+        {"all three fit", SS_ALPN_MAX - 1 - 4 - 3 - 1, "abc\0de\0"},
+        {"the last one does not", SS_ALPN_MAX - 1 - 4 - 3, "abc\0\0\0"},
+        {"the one in the middle does not", SS_ALPN_MAX - 1 - 4, "de\0\0\0"},
+        {"only the first", SS_ALPN_MAX - 2, ""},
+    };
+    char name[SS_ALPN_MAX];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct ss_client_hello hello;
+        print_message("%s\n", rows[i].about);
+        memset(name, 'p', sizeof(name));
+        name[rows[i].first] = '\0';
         assert_true(decode_client(&(struct tls_client_recipe){.alpn = {name, "abc", "de"}}, &hello));
-        size_t first = strlen(hello.alpn), room = SS_ALPN_MAX - 2;
-        assert_int_equal(first, length < room ? length : room);
-        assert_int_equal(hello.alpn[SS_ALPN_MAX - 1], 0);
-        /* "abc" and its zero, as far as they fit before the last zero. */
-        size_t left = room - first;
-        size_t expected = left < 2 ? 0 : left - 1 < 3 ? left - 1 : 3;
-        assert_int_equal(strlen(hello.alpn + first + 1), expected);
-        name[length] = 'p';
+        assert_string_equal(hello.alpn, name);
+        const char *rest = hello.alpn + rows[i].first + 1;
+        assert_memory_equal(rest, rows[i].rest,
+                            SS_ALPN_MAX - rows[i].first - 1 < 7 ? SS_ALPN_MAX - rows[i].first - 1 : 7);
     }
+    struct ss_client_hello hello;
+    memset(name, 'p', sizeof(name));
+    name[SS_ALPN_MAX - 1] = '\0';
+    assert_true(decode_client(&(struct tls_client_recipe){.alpn = {name, "h2"}}, &hello));
+    assert_memory_equal(hello.alpn, "h2\0", 4); /* the first is longer than the field */
 }
 
 static void client_extensions_are_read_as_their_rfcs_have_them(void **state)
@@ -321,6 +332,42 @@ static void a_server_hello_of_tls_12_says_version_session_and_protocol(void **st
     assert_int_equal(hello.version, 0x0301);
 }
 
+static void a_server_key_exchange_names_its_group_where_it_is_of_a_named_curve(void **state)
+{
+    (void)state;
+    enum { NONE = 0xffff };
+    static const struct {
+        const char *about, *body;
+        uint16_t group;
+    } rows[] = {
+        {"TLS 1.2", "03 001d 04 aabbccdd 0403 0003 010203", 0x001d},
+        {"before TLS 1.2 no algorithm is named", "03 0017 04 aabbccdd 0003 010203", 0x0017},
+        {"of an anonymous server", "03 0017 04 aabbccdd", 0x0017},
+        {"a curve that is written out", "01 001d 04 aabbccdd 0403 0003 010203", NONE},
+        {"DHE with a prime of 0x0300 bytes", "03 00aa 04 aabbccdd eeff0011 22334455", NONE},
+        {"PSK's hint", "0000", NONE},
+        {"no point", "03 001d 00 0403 0003 010203", NONE},
+        {"a byte behind the signature", "03 001d 04 aabbccdd 0403 0003 010203 00", NONE},
+        {"half a point", "03 001d 04 aabb", NONE},
+        {"half a group", "03 00", NONE},
+        {"nothing", "", NONE},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static struct tls_bytes body;
+        uint16_t group = NONE;
+        body.length = 0;
+        tls_put_hex(&body, rows[i].body);
+        uint8_t *copy = malloc(body.length > 0 ? body.length : 1);
+        assert_non_null(copy);
+        memcpy(copy, body.at, body.length);
+        print_message("%s\n", rows[i].about);
+        assert_int_equal(ss_server_key_exchange_decode(ss_span_of(copy, body.length), &group),
+                         rows[i].group != NONE);
+        assert_int_equal(group, rows[i].group);
+        free(copy);
+    }
+}
+
 static void a_server_hello_of_a_draft_says_the_draft(void **state)
 {
     (void)state;
@@ -422,7 +469,7 @@ int main(void)
         cmocka_unit_test(a_session_ticket_extension_without_a_ticket_is_an_offer_not_a_ticket),
         cmocka_unit_test(the_version_of_a_client_hello_is_the_highest_it_offers),
         cmocka_unit_test(names_are_printable_and_fit_their_fields),
-        cmocka_unit_test(protocol_names_that_find_no_room_are_cut_or_left_out),
+        cmocka_unit_test(protocol_names_that_find_no_room_are_left_out),
         cmocka_unit_test(client_extensions_are_read_as_their_rfcs_have_them),
         cmocka_unit_test(a_client_hello_cut_anywhere_is_malformed),
         cmocka_unit_test(what_was_decoded_before_the_fault_stays),
@@ -430,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_server_hello_of_tls_13_says_version_cipher_and_group),
         cmocka_unit_test(a_hello_retry_request_is_known_by_its_random),
         cmocka_unit_test(a_server_hello_of_tls_12_says_version_session_and_protocol),
+        cmocka_unit_test(a_server_key_exchange_names_its_group_where_it_is_of_a_named_curve),
         cmocka_unit_test(a_server_hello_of_a_draft_says_the_draft),
         cmocka_unit_test(server_extensions_are_read_as_their_rfcs_have_them),
         cmocka_unit_test(a_server_hello_cut_anywhere_is_malformed),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "talk/proxied.h"
 #include "talk/talk.h"
+#include "tls/tls.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -166,7 +167,11 @@ static void what_never_comes_to_tls_is_told_by_its_first_bytes(void **state)
         bool other;
     } OPENINGS[] = {{"GET / HTTP/1.1\r\n", true},
                     {"POST / HTTP/1.1\r\n", true},
-                    {"HTTP/1.1 200 OK\r\n", true},
+                    {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", true},
+                    {"HTTP/1.1 200 Connection established\r\n\r\n", false}, /* CONNECT's, shown first */
+                    {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: TLS/1.2\r\n\r\n", false},
+                    {"HTTP/1.1 304 Not Modified\r\n\r\n", true},
+                    {"HTTP/1.1 200", true},
                     {"SSH-2.0-OpenSSH", true},
                     {"GET", false},
                     {"NICK a\r\n", false},
@@ -182,21 +187,42 @@ static void what_never_comes_to_tls_is_told_by_its_first_bytes(void **state)
 static void a_hello_is_found_wherever_it_begins_and_nothing_else_is(void **state)
 {
     (void)state;
-    static const uint8_t HELLO[] = {0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3};
-    uint8_t bytes[64 + sizeof(HELLO)];
-    size_t found;
-    for (size_t at = 0; at <= 64; at++) {
-        memset(bytes, 0x16, sizeof(bytes));
-        memcpy(bytes + at, HELLO, sizeof(HELLO));
-        assert_true(ss_talk_find_hello(ss_span_of(bytes, at + sizeof(HELLO)), &found));
-        assert_int_equal(found, at);
-        assert_false(ss_talk_find_hello(ss_span_of(bytes, at + sizeof(HELLO) - 1), &found));
+    for (uint8_t type = SS_TLS_CLIENT_HELLO; type <= SS_TLS_SERVER_HELLO; type++) {
+        const uint8_t HELLO[SS_TALK_HELLO_BYTES] = {0x16, 3, 1, 2, 0, type, 0, 1, 0xfc, 3, 3};
+        uint8_t bytes[64 + sizeof(HELLO)];
+        size_t found;
+        for (size_t at = 0; at <= 64; at++) {
+            memset(bytes, 0x16, sizeof(bytes));
+            memcpy(bytes + at, HELLO, sizeof(HELLO));
+            struct ss_span all = ss_span_of(bytes, at + sizeof(HELLO));
+            assert_int_equal(ss_talk_find_hello(all, type, &found), SS_TALK_FOUND);
+            assert_int_equal(found, at);
+            uint8_t other = SS_TLS_CLIENT_HELLO + SS_TLS_SERVER_HELLO - type;
+            assert_int_equal(ss_talk_find_hello(all, other, &found), SS_TALK_NOWHERE);
+        }
+        for (size_t i = 0; i < sizeof(HELLO); i++) { /* each byte counts, but the low ones of lengths */
+            memcpy(bytes, HELLO, sizeof(HELLO));
+            bytes[i] ^= 0x80;
+            if (i != 4 && i != 8 && i != 7)
+                assert_int_equal(ss_talk_find_hello(ss_span_of(bytes, sizeof(HELLO)), type, &found),
+                                 SS_TALK_NOWHERE);
+        }
     }
-    for (size_t i = 0; i < sizeof(HELLO); i++) { /* each byte of it counts, but the low ones of lengths */
-        memcpy(bytes, HELLO, sizeof(HELLO));
-        bytes[i] ^= 0x80;
-        if (i != 4 && i != 8 && i != 7)
-            assert_false(ss_talk_find_hello(ss_span_of(bytes, sizeof(HELLO)), &found));
+}
+
+static void the_beginning_of_a_hello_at_the_end_of_the_bytes_may_become_one(void **state)
+{
+    (void)state;
+    static const uint8_t BYTES_BEFORE_END[] = {'a', 'b', 0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3};
+    size_t found = 0;
+    for (size_t length = 3; length < sizeof(BYTES_BEFORE_END); length++) {
+        uint8_t *copy = malloc(length); /* of its exact size, so that a sanitizer sees every byte */
+        assert_non_null(copy);
+        memcpy(copy, BYTES_BEFORE_END, length);
+        assert_int_equal(ss_talk_find_hello(ss_span_of(copy, length), SS_TLS_CLIENT_HELLO, &found),
+                         SS_TALK_PERHAPS);
+        assert_int_equal(found, 2);
+        free(copy);
     }
 }
 
@@ -209,6 +235,7 @@ int main(void)
         cmocka_unit_test(known_openers_are_told_from_anything_else_and_by_who_speaks),
         cmocka_unit_test(what_never_comes_to_tls_is_told_by_its_first_bytes),
         cmocka_unit_test(a_hello_is_found_wherever_it_begins_and_nothing_else_is),
+        cmocka_unit_test(the_beginning_of_a_hello_at_the_end_of_the_bytes_may_become_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
