@@ -11,10 +11,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define SETTLE_NS        (50 * 1000000LL) /* a complete handshake waits for what the mirror still owes */
-#define CLOSE_NS         (1000 * 1000000LL) /* for its acknowledgement; one broken off for what was under way, */
-#define HALF_CLOSED_NS   (25000 * 1000000LL) /* longer where only one side has closed */
-#define HOLE_PATIENCE_NS (10 * 1000000LL)    /* missing data may come so long after its acknowledgement */
+#define SETTLE_NS      (50 * 1000000LL)   /* a complete handshake waits for what the mirror still owes */
+#define CLOSE_NS       (1000 * 1000000LL) /* for its acknowledgement; one broken off for what was under way, */
+#define HALF_CLOSED_NS (25000 * 1000000LL) /* longer where only one side has closed */
 
 #define GIVING_TRIES 8 /* blocks that are looked at for one to be given away */
 
@@ -283,24 +282,28 @@ static bool take_chunks(struct ss_handshake *handshake, enum ss_side side, const
     return is_tls;
 }
 
-/* The peer acknowledged bytes that the tap has not seen. A single one may be the FIN's number, or a
- * keep-alive's. Of a mirror that never shows a side nothing was lost. */
+/* The peer acknowledged bytes that the tap has not seen, and the side's own later numbers say that it had
+ * sent them: to claim so is not for the peer alone. A single one may be the FIN's number, or a keep-alive's.
+ */
 static bool lacks_bytes(const struct ss_handshake *handshake, enum ss_side side)
 {
     const struct ss_stream *stream = &handshake->stream[side];
+    const struct ss_sender *sender = &handshake->sender[side];
 
-    return ss_seq_reached(ss_stream_acknowledged(stream), stream->edge + 2) && handshake->saw[side];
+    return ss_seq_reached(ss_stream_acknowledged(stream), stream->edge + 2) &&
+           (stream->held_count > 0 || (sender->is_ahead && ss_seq_reached(sender->ahead, stream->edge + 2)));
 }
 
-/* They did so long ago: the mirror lost them. */
+/* It did so long ago: the mirror lost them. */
 static void skip_lost_by_mirror(struct ss_handshake *handshake, enum ss_side side, int64_t t)
 {
     struct ss_stream *stream = &handshake->stream[side];
     struct ss_pool *segments = &handshake->pools->segments;
+    struct ss_sender *sender = &handshake->sender[side];
     int64_t acknowledged_ns;
 
     if (!ss_stream_acknowledged_at(stream, stream->edge + 2, &acknowledged_ns) ||
-        t - acknowledged_ns < HOLE_PATIENCE_NS)
+        t - acknowledged_ns < SS_HOLE_PATIENCE_NS)
         return;
     uint32_t hole = stream->edge;
     if (ss_stream_is_full(stream))
@@ -308,7 +311,9 @@ static void skip_lost_by_mirror(struct ss_handshake *handshake, enum ss_side sid
     int64_t noticed_ns = ss_stream_hole_since(stream, segments);
     bool was_noticed = stream->held_count > 0 && noticed_ns < acknowledged_ns;
     int64_t since_ns = was_noticed ? noticed_ns : acknowledged_ns;
-    uint32_t missing = ss_stream_skip_hole(stream, segments, t);
+    uint32_t sent = sender->is_ahead ? sender->ahead : hole;
+    uint32_t missing = ss_stream_skip_hole(stream, segments, sent, t);
+    sender->is_ahead &= ss_seq_before(stream->edge, sender->ahead);
     handshake->missing_bytes += missing;
     handshake->has_gaps |= missing > 0;
     handshake->blind_ns = acknowledged_ns;

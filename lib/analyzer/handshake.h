@@ -31,6 +31,7 @@ enum ss_side { SS_CLIENT, SS_SERVER };
 #define SS_SENT_AGAIN       3       /* segments of a side sent again, whose acknowledgement is awaited */
 #define SS_RECENT_PRINTS    4       /* packets of a side among which duplicates are looked for */
 #define SS_DUPLICATE_MAX_NS 1000000 /* a mirror's second copy comes within this; no retransmission does */
+#define SS_HOLE_PATIENCE_NS (10 * 1000000LL) /* missing data may come so long after its acknowledgement */
 #define SS_LEAP_NS                                                                                           \
     (86400 * 1000000000LL) /* a single packet so far ahead of those before it has a wrong time */
 
@@ -174,7 +175,7 @@ struct ss_handshake {
     struct ss_flight_window window;
     struct ss_tls_direction tls[2];
     struct ss_stream stream[2];
-    uint32_t missing_bytes; /* of both, that only the mirror lost */
+    uint32_t missing_bytes; /* of both, that only the mirror lost: both sides say so */
     struct ss_sender sender[2];
     struct ss_print prints[2][SS_RECENT_PRINTS];
     struct ss_segment_ack few_acks[SS_FEW_ACKS];

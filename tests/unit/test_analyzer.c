@@ -2010,8 +2010,8 @@ static void a_handshake_that_is_stuck_is_reported_open_and_judged_in_the_end(voi
     free_tape(tape);
 }
 
-/* One handshake whole, one in the next second of which the mirror lost the answer; each second to itself,
- * however many packets are analyzed at once. */
+/* One handshake whole, one in the next second of which the mirror lost the answer, as its acknowledgement and
+ * the client's own later number say; each second to itself, however many packets are analyzed at once. */
 static void what_the_mirror_loses_is_told_by_the_second(void **state)
 {
     (void)state;
@@ -2025,6 +2025,7 @@ static void what_the_mirror_loses_is_told_by_the_second(void **state)
     free(tape->frames[tape->count - 2].bytes); /* the answer; its acknowledgement is the last packet */
     tape->frames[tape->count - 2] = tape->frames[tape->count - 1];
     tape->count--;
+    ack(tape, &holed, SS_CLIENT, SECOND + 70000);
     for (size_t i = 0; i < ROWS(bursts); i++) {
         struct played *played = play_with(tape, plain_config(), bursts[i]);
         const struct ss_mirror_loss *loss = &played->mirror_loss;
@@ -2037,6 +2038,42 @@ static void what_the_mirror_loses_is_told_by_the_second(void **state)
         close_player(played);
     }
     free_tape(tape);
+}
+
+/* Bytes that the server never sent, whatever it says later; and of each second the rest is another client's.
+ */
+static void no_client_makes_the_mirror_lose_by_acknowledging_what_was_never_sent(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        bool is_before_hello, is_server_quiet;
+    } rows[] = {
+        {"before any data of the server, which answers it as wrong", true, false},
+        {"after the flight, which the server answers as wrong", false, false},
+        {"after the flight, and the server is silent", false, true},
+    };
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection liar = connection_of(51234), other = connection_of(51235);
+        print_message("%s\n", rows[i].about);
+        open_tcp(tape, &liar, 0);
+        data(tape, &liar, SS_CLIENT, 20500, &hello13);
+        if (!rows[i].is_before_hello)
+            data(tape, &liar, SS_SERVER, 21700, &server13);
+        send_as(tape, &liar, SS_CLIENT, 41800, (struct send){.offset = AUTO, .acked = 1000000});
+        if (!rows[i].is_server_quiet)
+            ack(tape, &liar, SS_SERVER, 41820);
+        send_as(tape, &liar, SS_CLIENT, 61800, (struct send){.offset = AUTO, .acked = 1000000});
+        put_tls13(tape, &other, 100000);
+        struct played *played = play(tape);
+        const struct ss_mirror_loss *loss = &played->mirror_loss;
+        assert_int_equal(loss->missing_bytes, 0);
+        assert_int_equal(ss_mirror_loss_ppm(loss, EPOCH_NS, EPOCH_NS + US(SECOND)), 0);
+        close_player(played);
+        free_tape(tape);
+    }
 }
 
 static void other_bytes_at_the_same_place_are_counted_and_the_first_copy_counts(void **state)
@@ -3689,6 +3726,7 @@ int main(void)
         cmocka_unit_test(the_alert_that_ended_it_is_the_one_that_is_named),
         cmocka_unit_test(a_handshake_that_is_stuck_is_reported_open_and_judged_in_the_end),
         cmocka_unit_test(what_the_mirror_loses_is_told_by_the_second),
+        cmocka_unit_test(no_client_makes_the_mirror_lose_by_acknowledging_what_was_never_sent),
         cmocka_unit_test(other_bytes_at_the_same_place_are_counted_and_the_first_copy_counts),
         cmocka_unit_test(segments_half_a_circle_apart_have_no_bytes_in_common),
         cmocka_unit_test(of_the_seconds_of_several_analyzers_the_newest_are_known),
