@@ -1065,6 +1065,32 @@ static void bytes_that_the_mirror_lost_blame_the_tap(void **state)
     free_tape(tape);
 }
 
+/* Tickets that the server sends with its acknowledgement of the answer, through the port that is behind. */
+static void what_was_acknowledged_lately_is_not_lost_yet_when_the_handshake_ends(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t end_us;
+        uint32_t missing;
+    } rows[] = {{53020, 0}, {61999, 0}, {62000, 403}};
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+
+        put_tls13(tape, &c, 0);
+        drop_last(tape, 1);
+        send_as(tape, &c, SS_CLIENT, 52000,
+                (struct send){.offset = AUTO, .acked = (int64_t)server13.length + 403});
+        ack(tape, &c, SS_SERVER, rows[i].end_us);
+        struct played *played = play(tape);
+        assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+        assert_int_equal(only_one(played)->tap_missing_bytes, rows[i].missing);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
 /* ---- what comes before TLS */
 
 /* A handshake whose client's first bytes are `before` and then the hello, cut into segments at `cuts` (0:
@@ -3699,6 +3725,7 @@ int main(void)
         cmocka_unit_test(a_hello_out_of_order_after_a_missed_syn_is_put_together),
         cmocka_unit_test(a_mirror_that_shows_everything_twice_changes_nothing),
         cmocka_unit_test(bytes_that_the_mirror_lost_blame_the_tap),
+        cmocka_unit_test(what_was_acknowledged_lately_is_not_lost_yet_when_the_handshake_ends),
         cmocka_unit_test(the_clock_error_is_that_of_the_latest_stamped_packet_even_after_the_handshake),
         cmocka_unit_test(a_proxy_protocol_header_in_any_pieces_gives_its_addresses_and_no_mark),
         cmocka_unit_test(a_long_proxy_protocol_header_is_passed_over),
