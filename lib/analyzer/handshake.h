@@ -32,6 +32,7 @@ enum ss_side { SS_CLIENT, SS_SERVER };
 #define SS_RECENT_PRINTS    4       /* packets of a side among which duplicates are looked for */
 #define SS_DUPLICATE_MAX_NS 1000000 /* a mirror's second copy comes within this; no retransmission does */
 #define SS_HOLE_PATIENCE_NS (10 * 1000000LL) /* missing data may come so long after its acknowledgement */
+#define SS_GIVING_NS        1000000000LL     /* who has said nothing for so long gives way to others */
 #define SS_LEAP_NS                                                                                           \
     (86400 * 1000000000LL) /* a single packet so far ahead of those before it has a wrong time */
 
@@ -219,6 +220,15 @@ static inline bool ss_handshake_is_tls(const struct ss_handshake *handshake)
 static inline bool ss_handshake_is_noise(const struct ss_handshake *handshake)
 {
     return !ss_handshake_is_tls(handshake) && handshake->mark_ns[SS_MARK_ACK] == SS_MARK_UNSEEN;
+}
+
+/* Silent for a while, and as yet nobody has answered: where there is no room it gives what it has to others.
+ */
+static inline bool ss_handshake_is_idle(const struct ss_handshake *handshake, int64_t now_ns)
+{
+    bool is_answered = handshake->has_server_hello && handshake->saw[SS_CLIENT];
+
+    return handshake->is_used && !is_answered && now_ns - handshake->seen_ns >= SS_GIVING_NS;
 }
 
 /* A RST that resets nothing: far from what its side has sent (RFC 9293 section 3.5.3, RFC 5961). A client

@@ -20,7 +20,7 @@
 
 #define ROWS(a)     (sizeof(a) / sizeof((a)[0]))
 #define TAPE_MAX    4096
-#define FOUND_MAX   2048
+#define FOUND_MAX   4096
 #define SECONDS_MAX 256
 #define EPOCH_NS    (1795391886 * SS_NS_PER_S)
 #define US(n)       ((int64_t)(n)*SS_NS_PER_US)
@@ -2759,7 +2759,7 @@ static void an_entry_given_away_within_a_burst_is_not_taken_for_the_connection_i
     free_tape(tape);
 }
 
-static void a_handshake_whose_hello_was_seen_keeps_its_block(void **state)
+static void a_handshake_that_was_answered_keeps_its_block(void **state)
 {
     (void)state;
     struct tape *tape = new_tape();
@@ -2769,6 +2769,7 @@ static void a_handshake_whose_hello_was_seen_keeps_its_block(void **state)
     for (unsigned i = 0; i < 1024; i++) {
         struct connection c = connection_of((uint16_t)(1000 + i));
         data(tape, &c, SS_CLIENT, i, &hello13);
+        data(tape, &c, SS_SERVER, i, &server13);
     }
     struct connection late = connection_of(9);
     put_tls13(tape, &late, 5 * SECOND);
@@ -2776,6 +2777,46 @@ static void a_handshake_whose_hello_was_seen_keeps_its_block(void **state)
     feed_rest(played, tape, 0);
     assert_int_equal(ss_analyzer_counters(played->analyzer)->handshakes_full, 1);
     assert_int_equal(played->count, 0);
+    free_tape(tape);
+    close_player(played);
+}
+
+/* A second after its hello the server has not answered; meanwhile 1024 blocks are held by lone beginnings of
+ * hellos, and more come. */
+static void lone_beginnings_of_hellos_keep_no_block_from_a_slow_handshake(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct ss_analyzer_config config = plain_config();
+    struct connection slow = connection_of(9), c;
+
+    config.flows_max = 4000;
+    for (unsigned i = 0; i < 1023; i++) {
+        c = connection_of((uint16_t)(1000 + i));
+        send_as(tape, &c, SS_CLIENT, i, (struct send){.payload = &hello13, .to = 6});
+    }
+    open_tcp(tape, &slow, 9 * SECOND);
+    data(tape, &slow, SS_CLIENT, 9 * SECOND + 20500, &hello13);
+    ack(tape, &slow, SS_SERVER, 9 * SECOND + 20530);
+    for (unsigned i = 0; i < 800; i++) {
+        c = connection_of((uint16_t)(3000 + i));
+        send_as(tape, &c, SS_CLIENT, 9 * SECOND + 100000 + 2 * i * 1000,
+                (struct send){.payload = &hello13, .to = 6});
+    }
+    data(tape, &slow, SS_SERVER, 11 * SECOND, &server13);
+    data(tape, &slow, SS_CLIENT, 11 * SECOND + 20000, &answer13);
+    ack(tape, &slow, SS_SERVER, 11 * SECOND + 20020);
+    struct played *played = open_player(config);
+    feed_rest(played, tape, 0);
+    const struct ss_analyzer_counters *counters = ss_analyzer_counters(played->analyzer);
+    assert_int_equal(counters->handshakes_full, 0);
+    assert_int_equal(counters->lacking_evidence, 800);
+    assert_int_equal(played->count, 801);
+    assert_true(played->found[0].lacks_evidence);
+    const struct ss_finding *last = &played->found[played->count - 1];
+    assert_int_equal(last->client.port, 9);
+    assert_int_equal(last->outcome, SS_OUTCOME_COMPLETE);
+    assert_false(last->lacks_evidence);
     free_tape(tape);
     close_player(played);
 }
@@ -3778,7 +3819,8 @@ int main(void)
         cmocka_unit_test(what_was_sent_again_measures_no_round_trip),
         cmocka_unit_test(a_connection_closed_on_one_side_lives_on),
         cmocka_unit_test(an_entry_given_away_within_a_burst_is_not_taken_for_the_connection_it_was),
-        cmocka_unit_test(a_handshake_whose_hello_was_seen_keeps_its_block),
+        cmocka_unit_test(a_handshake_that_was_answered_keeps_its_block),
+        cmocka_unit_test(lone_beginnings_of_hellos_keep_no_block_from_a_slow_handshake),
         cmocka_unit_test(hellos_that_find_no_block_are_counted),
         cmocka_unit_test(half_open_connections_give_their_blocks_of_evidence_away),
         cmocka_unit_test(
