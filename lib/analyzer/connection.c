@@ -212,9 +212,9 @@ static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned
     handshake->seen_ns = burst->age_ns[i];
     enum ss_handshake_step step =
         ss_handshake_feed(handshake, &burst->packet[i], side, time_ns, burst->frame[i]->clock_error_ns);
-    if (!is_over)
+    if (!is_over) /* who lacks evidence may have been shown what it misses */
         ss_news_mirror(analyzer, time_ns, burst->packet[i].payload_bytes,
-                       handshake->missing_bytes - missing_bytes);
+                       handshake->lacks_evidence ? 0 : handshake->missing_bytes - missing_bytes);
     if (step == SS_HANDSHAKE_ENDED) {
         ss_connection_conclude(analyzer, handshake, time_ns);
     } else if (step == SS_HANDSHAKE_NOT_TLS) {

@@ -6,6 +6,7 @@
 #include "analyzer/handshake_loss.h"
 #include "analyzer/handshake_talk.h"
 #include "analyzer/handshake_tls.h"
+#include "analyzer/lending.h"
 #include "base/seq.h"
 
 #include <assert.h>
@@ -323,6 +324,24 @@ static void skip_lost_by_mirror(struct ss_handshake *handshake, enum ss_side sid
     take_chunks(handshake, side, NULL, t);
 }
 
+/* Bytes that find no block are missing, but the mirror has not lost them. */
+static struct ss_segment_fate feed(struct ss_handshake *handshake, enum ss_side side,
+                                   const struct ss_segment *segment)
+{
+    struct ss_stream *stream = &handshake->stream[side];
+    struct ss_pool *segments = &handshake->pools->segments;
+    bool is_early = ss_seq_before(stream->edge, segment->seq);
+
+    if (is_early)
+        ss_lending_before_early(handshake);
+    struct ss_segment_fate fate = ss_stream_feed(stream, segments, segment);
+    if (is_early)
+        ss_lending_after_early(handshake, side);
+    if (fate.kind == SS_SEGMENT_REFUSED && ss_pool_is_empty(segments))
+        handshake->lacks_evidence = true;
+    return fate;
+}
+
 static bool take_payload(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
                          int64_t t)
 {
@@ -339,7 +358,7 @@ static bool take_payload(struct ss_handshake *handshake, const struct ss_packet 
         ss_stream_start(&handshake->stream[!side], packet->ack);
     if (side == SS_CLIENT)
         ss_answer_note_segment(handshake, segment.seq + segment.bytes, packet->ack, t);
-    struct ss_segment_fate fate = ss_stream_feed(stream, &handshake->pools->segments, &segment);
+    struct ss_segment_fate fate = feed(handshake, side, &segment);
     ss_loss_take_fate(handshake, side, packet, &fate, t);
     return take_chunks(handshake, side, &segment, t);
 }

@@ -122,13 +122,21 @@ struct ss_more {
     struct ss_answer_record records[SS_ANSWER_RECORDS];
 };
 
+/* Who borrowed each block of a pool last. */
+struct ss_borrowers {
+    struct ss_handshake **of; /* or NULL */
+    uint32_t hand;            /* the next that is looked at when no block is free */
+    uint64_t gave_back;       /* blocks, for others */
+};
+
 /* What handshakes borrow. */
 struct ss_handshake_pools {
     struct ss_pool segments; /* of SS_STREAM_BLOCK_BYTES */
     struct ss_pool hellos;   /* of SS_TLS_BLOCK_BYTES */
     struct ss_pool troubles; /* of struct ss_trouble */
     struct ss_pool mores;    /* of struct ss_more */
-    uint32_t trouble_hand;   /* the next of them that is looked at when none is free */
+    struct ss_borrowers segment_borrowers, hello_borrowers;
+    uint32_t trouble_hand; /* the next of them that is looked at when none is free */
 };
 
 struct ss_handshake {

@@ -2838,6 +2838,133 @@ static void hellos_that_find_no_block_are_counted(void **state)
     free_tape(tape);
 }
 
+static const struct ss_finding *found_of(const struct played *played, uint16_t client_port)
+{
+    unsigned i = 0;
+
+    while (i < played->count && played->found[i].client.port != client_port)
+        i++;
+    assert_true(i < played->count);
+    return &played->found[i];
+}
+
+/* Half a hello, and nothing more. */
+static void put_half_hellos(struct tape *tape, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct connection c = connection_of((uint16_t)(1000 + i));
+        send_as(tape, &c, SS_CLIENT, i, (struct send){.payload = &hello13, .to = 100});
+    }
+}
+
+static void half_hellos_give_their_blocks_to_hellos_of_a_second_later(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        int64_t us;
+        bool is_read;
+    } rows[] = {{"half a second", SECOND / 2, false}, {"two seconds", 2 * SECOND, true}};
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(9);
+        print_message("%s\n", rows[i].about);
+        put_half_hellos(tape, 64); /* as many as there are blocks */
+        send_as(tape, &c, SS_CLIENT, rows[i].us, (struct send){.payload = &hello13, .to = 100});
+        send_as(tape, &c, SS_CLIENT, rows[i].us + 10,
+                (struct send){.offset = AUTO, .payload = &hello13, .from = 100});
+        data(tape, &c, SS_SERVER, rows[i].us + 20, &server13);
+        data(tape, &c, SS_CLIENT, rows[i].us + 20000, &answer13);
+        ack(tape, &c, SS_SERVER, rows[i].us + 20100);
+        struct played *played = open_player(plain_config());
+        feed_rest(played, tape, 0);
+        assert_int_equal(played->count, 1);
+        assert_string_equal(played->found[0].tls.sni, rows[i].is_read ? "example.com" : "");
+        assert_false(played->found[0].lacks_evidence);
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->hellos_full, 1);
+        flush(played);
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->lacking_evidence, rows[i].is_read);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void a_hello_that_gave_its_block_away_is_a_hello_all_the_same(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(1000);
+
+    put_half_hellos(tape, 64);
+    for (unsigned i = 0; i < 64; i++) {
+        struct connection other = connection_of((uint16_t)(2000 + i));
+        send_as(tape, &other, SS_CLIENT, 2 * SECOND + i, (struct send){.payload = &hello13, .to = 100});
+    }
+    send_as(tape, &c, SS_CLIENT, 3 * SECOND, (struct send){.offset = 100, .payload = &hello13, .from = 100});
+    data(tape, &c, SS_SERVER, 3 * SECOND + 20, &server13);
+    data(tape, &c, SS_CLIENT, 3 * SECOND + 20000, &answer13);
+    ack(tape, &c, SS_SERVER, 3 * SECOND + 20100);
+    struct played *played = open_player(plain_config());
+    feed_rest(played, tape, 0);
+    assert_int_equal(played->count, 1);
+    assert_int_equal(played->found[0].outcome, SS_OUTCOME_COMPLETE);
+    assert_int_equal(played->found[0].mark_ns[SS_MARK_CLIENT_HELLO], US(3 * SECOND));
+    assert_string_equal(played->found[0].tls.sni, "");
+    assert_true(played->found[0].lacks_evidence);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->hellos_full, 64);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* A hello whose second half comes first, of others that have every block for segments out of order. */
+static void stalled_connections_give_their_early_segments_for_those_of_a_second_later(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        int64_t us;
+        enum ss_outcome outcome;
+    } rows[] = {
+        {"half a second", SECOND / 2, SS_OUTCOME_UNFINISHED},
+        {"two seconds", 2 * SECOND, SS_OUTCOME_COMPLETE},
+    };
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(9);
+        print_message("%s\n", rows[i].about);
+        for (unsigned n = 0; n < 512; n++) { /* there are 512 blocks; each connection has eight */
+            struct connection other = connection_of((uint16_t)(1000 + n / 8));
+            if (n % 8 == 0)
+                syn(tape, &other, n);
+            send_as(tape, &other, SS_CLIENT, n,
+                    (struct send){.offset = 10 + 2 * (n % 8), .payload = &hello13, .to = 1});
+        }
+        open_tcp(tape, &c, rows[i].us);
+        send_as(tape, &c, SS_CLIENT, rows[i].us + 20500,
+                (struct send){.offset = 100, .payload = &hello13, .from = 100});
+        send_as(tape, &c, SS_CLIENT, rows[i].us + 20510, (struct send){.payload = &hello13, .to = 100});
+        ack(tape, &c, SS_SERVER, rows[i].us + 20600);
+        data(tape, &c, SS_SERVER, rows[i].us + 21000, &server13);
+        data(tape, &c, SS_CLIENT, rows[i].us + 41000, &answer13);
+        ack(tape, &c, SS_SERVER, rows[i].us + 41100);
+        ack(tape, &c, SS_CLIENT, rows[i].us + 61100);
+        struct played *played = open_player(plain_config());
+        feed_rest(played, tape, 0);
+        bool is_kept = rows[i].outcome == SS_OUTCOME_COMPLETE;
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->segments_full,
+                         is_kept ? 8 : 2); /* the half, and the answer behind the hole */
+        flush(played);
+        const struct ss_finding *finding = found_of(played, 9);
+        assert_int_equal(finding->outcome, rows[i].outcome);
+        assert_int_equal(finding->lacks_evidence, !is_kept);
+        assert_int_equal(played->mirror_loss.missing_bytes, 0); /* they were shown */
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
 /* Connections with a SYN, or a SYN-ACK, that is sent again, and nothing more. */
 static void put_half_open(struct tape *tape, unsigned count)
 {
@@ -3822,6 +3949,9 @@ int main(void)
         cmocka_unit_test(a_handshake_that_was_answered_keeps_its_block),
         cmocka_unit_test(lone_beginnings_of_hellos_keep_no_block_from_a_slow_handshake),
         cmocka_unit_test(hellos_that_find_no_block_are_counted),
+        cmocka_unit_test(half_hellos_give_their_blocks_to_hellos_of_a_second_later),
+        cmocka_unit_test(a_hello_that_gave_its_block_away_is_a_hello_all_the_same),
+        cmocka_unit_test(stalled_connections_give_their_early_segments_for_those_of_a_second_later),
         cmocka_unit_test(half_open_connections_give_their_blocks_of_evidence_away),
         cmocka_unit_test(
             a_half_open_connection_that_is_answered_after_all_lacks_the_evidence_that_it_gave_away),
