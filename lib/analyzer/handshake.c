@@ -131,6 +131,15 @@ static void round_trip(int64_t *least_ns, int64_t sample_ns)
 
 /* ---- duplicates: a mirror that shows a packet twice */
 
+/* What tells acknowledgements apart that differ in their options alone. Copies of other packets may differ in
+ * it: a host's mirror shows some before the NIC has filled it in, and a router clamps a SYN's MSS. */
+static uint16_t checksum_of(const struct ss_packet *packet)
+{
+    bool is_bare = packet->payload_bytes == 0 && packet->ip_id == 0 && !(packet->flags & SS_TCP_SYN);
+
+    return is_bare ? packet->tcp_checksum : 0;
+}
+
 static uint32_t print_of(const struct ss_packet *packet)
 {
     uint64_t print = (uint64_t)packet->seq << 32 | packet->ack;
@@ -138,9 +147,38 @@ static uint32_t print_of(const struct ss_packet *packet)
         print * 0x9e3779b97f4a7c15ULL ^ ((uint64_t)packet->ip_id << 48 | (uint64_t)packet->window << 32 |
                                          (uint64_t)packet->flags << 24 | (packet->payload_bytes & 0xffffff));
     print = (print * 0x9e3779b97f4a7c15ULL ^ ((uint64_t)packet->ts_value << 32 | packet->ts_echo) ^
-             (uint64_t)packet->tcp_checksum << 16) *
+             (uint64_t)checksum_of(packet) << 16) *
             0x9e3779b97f4a7c15ULL;
     return (uint32_t)(print >> 32);
+}
+
+/* Data of which the tap has had every byte. */
+static bool is_again(const struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side)
+{
+    const struct ss_stream *stream = &handshake->stream[side];
+
+    return packet->payload_bytes > 0 && stream->started &&
+           ss_seq_reached(stream->edge, packet->seq + packet->payload_bytes);
+}
+
+/* Data again that was shown just now, however many packets ago. Its sender has not made it anew: it counts a
+ * retransmission as its newest packet, and stamps and acknowledges in it what is newest. */
+static bool is_again_by_mirror(const struct ss_handshake *handshake, enum ss_side side,
+                               const struct ss_packet *packet, int64_t t)
+{
+    const struct ss_sender *sender = &handshake->sender[side];
+    uint32_t newest;
+    int64_t seen_ns;
+
+    if (!is_again(handshake, packet, side) ||
+        !ss_stream_seen_at(&handshake->stream[side], packet->seq + packet->payload_bytes, &seen_ns) ||
+        t - seen_ns > SS_DUPLICATE_MAX_NS)
+        return false;
+    bool is_newer_number = sender->has_id && (int16_t)(packet->ip_id - sender->ip_id) > 0;
+    bool is_newer_time = packet->has_timestamps && ss_sender_clock_value(&sender->clock, t, &newest) &&
+                         ss_seq_before(newest, packet->ts_value);
+    bool is_newer_ack = ss_seq_before(ss_stream_acknowledged(&handshake->stream[!side]), packet->ack);
+    return !is_newer_number && !is_newer_time && !is_newer_ack;
 }
 
 /* The same packet again, too soon to be a retransmission: a retransmission has another IP identification
@@ -155,6 +193,8 @@ static bool is_duplicate(struct ss_handshake *handshake, enum ss_side side, cons
         if (prints[i].print == print && (int32_t)(time_us - prints[i].time_us) <= SS_DUPLICATE_MAX_NS / 1000)
             return true;
     }
+    if (is_again_by_mirror(handshake, side, packet, t))
+        return true;
     unsigned next = handshake->print_next[side];
     prints[next] = (struct ss_print){.time_us = time_us, .print = print};
     handshake->print_next[side] = (uint8_t)((next + 1) % SS_RECENT_PRINTS);
@@ -462,15 +502,6 @@ bool ss_handshake_has_settled(const struct ss_handshake *handshake, int64_t now_
     if (!is_answer_received(handshake))
         return t - handshake->ended_ns >= CLOSE_NS;
     return t - handshake->ended_ns >= SETTLE_NS || has_all_of_flight(handshake);
-}
-
-/* Data of which the tap has had every byte. */
-static bool is_again(const struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side)
-{
-    const struct ss_stream *stream = &handshake->stream[side];
-
-    return packet->payload_bytes > 0 && stream->started &&
-           ss_seq_reached(stream->edge, packet->seq + packet->payload_bytes);
 }
 
 enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, const struct ss_packet *packet,

@@ -28,6 +28,8 @@
 #define AUTO        INT64_MIN
 #define CLIENT_ISN  0xfffffff0u /* sequence numbers wrap inside the first hello */
 #define SERVER_ISN  0xffffff00u
+#define IP_AT       14 /* in a frame, and what is in the datagram */
+#define DATA_AT     34
 
 /* ---- the tape */
 
@@ -85,6 +87,19 @@ static void put_frame(struct tape *tape, struct frame *built, int64_t us)
     memcpy(taped->bytes, taped->frame.data, taped->frame.captured);
     taped->frame.data = taped->bytes;
     taped->frame.time_ns = EPOCH_NS + US(us);
+}
+
+static void put_copy(struct tape *tape, const struct ss_frame *like, int64_t time_ns)
+{
+    struct taped *taped = &tape->frames[tape->count++];
+
+    assert_true(tape->count <= TAPE_MAX);
+    taped->frame = *like;
+    taped->bytes = malloc(like->captured);
+    assert_non_null(taped->bytes);
+    memcpy(taped->bytes, like->data, like->captured);
+    taped->frame.data = taped->bytes;
+    taped->frame.time_ns = time_ns;
 }
 
 struct send {
@@ -1035,6 +1050,94 @@ static void a_mirror_that_shows_everything_twice_changes_nothing(void **state)
     close_player(played);
     free(doubled);
     free_tape(tape);
+}
+
+/* As their sender counts them; in frames of send_as(). */
+static void number(struct tape *tape, unsigned at, unsigned id)
+{
+    tape->frames[at].bytes[IP_AT + 4] = (uint8_t)(id >> 8);
+    tape->frames[at].bytes[IP_AT + 5] = (uint8_t)id;
+}
+
+static void copies_that_were_changed_on_their_way_are_the_mirror_s_too(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        unsigned at; /* what is changed of each frame */
+        bool is_numbered;
+        unsigned duplicates; /* the handshake ends with the first copy of its last packet */
+    } rows[] = {
+        {"time to live", IP_AT + 8, false, 8},
+        {"checksums, of packets with numbers", DATA_AT + 16, true, 8},
+        {"checksums, of packets without: acknowledgements may be others", DATA_AT + 16, false, 5},
+    };
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape(), *doubled = new_tape();
+        struct connection c = connection_of(51234);
+        print_message("%s\n", rows[i].about);
+        put_tls13(tape, &c, 0);
+        for (unsigned n = 0; n < tape->count; n++) {
+            number(tape, n, rows[i].is_numbered ? 100 + n : 0);
+            put_copy(doubled, &tape->frames[n].frame, tape->frames[n].frame.time_ns);
+            put_copy(doubled, &tape->frames[n].frame, tape->frames[n].frame.time_ns + US(50));
+            doubled->frames[doubled->count - 1].bytes[rows[i].at] ^= 1;
+        }
+        struct played *played = play(doubled);
+        const struct ss_finding *finding = only_one(played);
+        CHECK_MARKS(finding, TLS13_MARKS);
+        assert_int_equal(finding->mirror_duplicates, rows[i].duplicates);
+        assert_int_equal(finding->client_retransmits + finding->server_retransmits, 0);
+        close_player(played);
+        free_tape(doubled);
+        free_tape(tape);
+    }
+}
+
+/* A flight in ten segments, of each of which the mirror shows a copy when it has shown them all; and the same
+ * where the sender has sent the first of them again. */
+static void the_copy_of_a_packet_is_known_however_many_are_shown_in_between(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        unsigned first_id, copies; /* of the copies; 0: the packets have no numbers */
+        unsigned duplicates, retransmits;
+        int64_t acked; /* by the first copies */
+    } rows[] = {
+        {"copies of packets with numbers", 500, 10, 10, 0, AUTO},
+        {"copies of packets without", 0, 10, 10, 0, AUTO},
+        {"sent again under a newer number", 510, 1, 0, 1, AUTO},
+        {"sent again with a newer acknowledgement", 0, 1, 0, 1, 0},
+    };
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        print_message("%s\n", rows[i].about);
+        open_tcp(tape, &c, 0);
+        data(tape, &c, SS_CLIENT, 20500, &hello13);
+        size_t piece = server13.length / 10 + 1;
+        unsigned first = tape->count;
+        for (unsigned n = 0; n < 10 + rows[i].copies; n++) {
+            size_t from = n % 10 * piece;
+            send_as(tape, &c, SS_SERVER, 21000 + n % 10 * 10 + n / 10 * 400,
+                    (struct send){.offset = (int64_t)from,
+                                  .acked = n < 10 ? rows[i].acked : AUTO,
+                                  .payload = &server13,
+                                  .from = from,
+                                  .to = from + piece < server13.length ? from + piece : server13.length});
+            number(tape, first + n, rows[i].first_id == 0 ? 0 : n < 10 ? 500 + n : rows[i].first_id + n - 10);
+        }
+        data(tape, &c, SS_CLIENT, 41000, &answer13);
+        ack(tape, &c, SS_SERVER, 41020);
+        struct played *played = play(tape);
+        assert_int_equal(only_one(played)->mirror_duplicates, rows[i].duplicates);
+        assert_int_equal(only_one(played)->server_retransmits, rows[i].retransmits);
+        close_player(played);
+        free_tape(tape);
+    }
 }
 
 static void bytes_that_the_mirror_lost_blame_the_tap(void **state)
@@ -3634,22 +3737,6 @@ static void new_limits_hold_from_then_on(void **state)
 
 /* ---- mirrors as they come */
 
-#define IP_AT   14
-#define DATA_AT 34
-
-static void put_copy(struct tape *tape, const struct ss_frame *like, int64_t time_ns)
-{
-    struct taped *taped = &tape->frames[tape->count++];
-
-    assert_true(tape->count <= TAPE_MAX);
-    taped->frame = *like;
-    taped->bytes = malloc(like->captured);
-    assert_non_null(taped->bytes);
-    memcpy(taped->bytes, like->data, like->captured);
-    taped->frame.data = taped->bytes;
-    taped->frame.time_ns = time_ns;
-}
-
 /* Bytes from..to of the packet's data, as a fragment. */
 static void put_piece(struct tape *tape, const struct ss_frame *frame, unsigned id, unsigned from,
                       unsigned to, int64_t time_ns)
@@ -3892,6 +3979,8 @@ int main(void)
         cmocka_unit_test(an_ack_shown_before_its_syn_ack_is_the_ack_all_the_same),
         cmocka_unit_test(a_hello_out_of_order_after_a_missed_syn_is_put_together),
         cmocka_unit_test(a_mirror_that_shows_everything_twice_changes_nothing),
+        cmocka_unit_test(copies_that_were_changed_on_their_way_are_the_mirror_s_too),
+        cmocka_unit_test(the_copy_of_a_packet_is_known_however_many_are_shown_in_between),
         cmocka_unit_test(bytes_that_the_mirror_lost_blame_the_tap),
         cmocka_unit_test(what_was_acknowledged_lately_is_not_lost_yet_when_the_handshake_ends),
         cmocka_unit_test(the_clock_error_is_that_of_the_latest_stamped_packet_even_after_the_handshake),
