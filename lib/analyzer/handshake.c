@@ -229,6 +229,24 @@ static void sent_again(struct ss_handshake *handshake, const struct ss_packet *p
     *newest_ns = t;
 }
 
+/* The server has acknowledged the SYN and not its data (RFC 7413 section 3): it has dropped them, and will be
+ * sent them anew. */
+static void forget_syn_data(struct ss_handshake *handshake)
+{
+    static const enum ss_mark MARKS[] = {SS_MARK_TALK, SS_MARK_CLIENT_HELLO_FIRST, SS_MARK_CLIENT_HELLO,
+                                         SS_MARK_CLIENT_HELLO_2};
+
+    ss_stream_restart(&handshake->stream[SS_CLIENT], &handshake->pools->segments);
+    ss_tls_release(&handshake->tls[SS_CLIENT], &handshake->pools->hellos);
+    ss_tls_init(&handshake->tls[SS_CLIENT]);
+    for (unsigned i = 0; i < sizeof(MARKS) / sizeof(MARKS[0]); i++)
+        handshake->mark_ns[MARKS[i]] = SS_MARK_UNSEEN;
+    handshake->talk = (struct ss_talk){.state = SS_TALK_EXPECTED};
+    handshake->has_hello = handshake->has_names = handshake->early_data = handshake->ech = false;
+    handshake->record_count = handshake->segment_ack_count = 0;
+    handshake->has_syn_data = false;
+}
+
 static void take_syn(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
                      int64_t t)
 {
@@ -247,6 +265,8 @@ static void take_syn(struct ss_handshake *handshake, const struct ss_packet *pac
             round_trip(&handshake->rtt_ns[SS_SERVER], t - handshake->syn_ns);
         if (handshake->stream[side].ack_count > 0 || ss_handshake_is_marked(handshake, SS_MARK_ACK))
             return; /* another number than the one that was acknowledged is of no connection */
+        if (handshake->has_syn_data && packet->ack == handshake->stream[SS_CLIENT].first)
+            forget_syn_data(handshake);
     }
     ss_stream_start(&handshake->stream[side], packet->seq + 1);
 }
@@ -396,8 +416,10 @@ static bool take_payload(struct ss_handshake *handshake, const struct ss_packet 
         ss_stream_start(stream, segment.seq);
     if (packet->flags & SS_TCP_ACK && !handshake->stream[!side].started)
         ss_stream_start(&handshake->stream[!side], packet->ack);
-    if (side == SS_CLIENT)
+    if (side == SS_CLIENT) {
+        handshake->has_syn_data = packet->flags & SS_TCP_SYN;
         ss_answer_note_segment(handshake, segment.seq + segment.bytes, packet->ack, t);
+    }
     struct ss_segment_fate fate = feed(handshake, side, &segment);
     ss_loss_take_fate(handshake, side, packet, &fate, t);
     return take_chunks(handshake, side, &segment, t);

@@ -159,6 +159,7 @@ struct ss_handshake {
     bool has_key_exchange : 1; /* of the client: TLS 1.2, whether or not its ServerHello was seen */
     bool is_resumed12 : 1;     /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
     bool has_names : 1;        /* a ClientHello was decoded */
+    bool has_syn_data : 1;     /* the client has sent nothing but what its SYN carried */
     bool hello_retry : 1, resumed : 1, early_data : 1, ech : 1;
     uint8_t outcome; /* enum ss_outcome, SS_OUTCOME_COUNT while open */
     uint8_t alert;

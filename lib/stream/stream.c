@@ -446,3 +446,10 @@ void ss_stream_release(struct ss_stream *stream, struct ss_pool *pool)
     while (stream->held_count > 0)
         drop_first(stream, pool);
 }
+
+void ss_stream_restart(struct ss_stream *stream, struct ss_pool *pool)
+{
+    ss_stream_release(stream, pool);
+    stream->progress_count = 0;
+    ss_stream_start(stream, stream->first);
+}

@@ -169,5 +169,8 @@ static inline uint32_t ss_stream_acknowledged(const struct ss_stream *stream)
     return stream->ack_count > 0 ? acks[stream->ack_count - 1].seq : stream->first;
 }
 
+/* The peer has dropped all bytes until now, and is sent them anew: nothing is seen nor acknowledged. */
+void ss_stream_restart(struct ss_stream *stream, struct ss_pool *pool);
+
 /* Gives held blocks back to the pool. */
 void ss_stream_release(struct ss_stream *stream, struct ss_pool *pool);

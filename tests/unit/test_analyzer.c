@@ -2246,6 +2246,75 @@ static void other_bytes_at_the_same_place_are_counted_and_the_first_copy_counts(
 }
 
 /* Two segments whose ends compare otherwise than their beginnings do (RFC 9293 section 3.4). */
+/* The second half of a hello first, then all before it and a part of it: from another hello, or from it. */
+static void other_bytes_at_the_place_of_early_ones_are_counted_too(void **state)
+{
+    (void)state;
+    struct tls_bytes other = hello13;
+
+    other.at[120] ^= 0x20;
+    for (unsigned is_other = 0; is_other < 2; is_other++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        open_tcp(tape, &c, 0);
+        send_as(tape, &c, SS_CLIENT, 20500, (struct send){.offset = 100, .payload = &hello13, .from = 100});
+        send_as(tape, &c, SS_CLIENT, 20600,
+                (struct send){.payload = is_other ? &other : &hello13, .to = 150});
+        data(tape, &c, SS_SERVER, 26000, &server13);
+        data(tape, &c, SS_CLIENT, 46000, &answer13);
+        ack(tape, &c, SS_SERVER, 46020);
+        struct played *played = play(tape);
+        assert_int_equal(only_one(played)->conflicts, is_other);
+        assert_string_equal(only_one(played)->tls.sni, "example.com");
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+/* TCP Fast Open (RFC 7413), of which the server makes use or not, and for which the client sends its hello
+ * again after the SYN-ACK or not. */
+static void a_hello_in_the_syn_counts_where_the_server_took_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        bool is_taken, is_sent_again;
+        int64_t hello_us;
+        unsigned retransmits;
+    } rows[] = {
+        {"taken", true, false, 0, 0},
+        {"taken, and sent again all the same", true, true, 0, 1},
+        {"refused", false, true, 200100, 0},
+    };
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        print_message("%s\n", rows[i].about);
+        send_as(tape, &c, SS_CLIENT, 0,
+                (struct send){.flags = SS_TCP_SYN, .no_ack = true, .payload = &hello13});
+        send_as(tape, &c, SS_SERVER, 40,
+                (struct send){.flags = SS_TCP_SYN, .acked = rows[i].is_taken ? AUTO : 0});
+        send_as(tape, &c, SS_CLIENT, 200000, (struct send){.offset = rows[i].is_taken ? AUTO : 0});
+        if (rows[i].is_sent_again)
+            send_as(tape, &c, SS_CLIENT, 200100, (struct send){.payload = &hello13});
+        data(tape, &c, SS_SERVER, 201000, &server13);
+        data(tape, &c, SS_CLIENT, 401000, &answer13);
+        ack(tape, &c, SS_SERVER, 401100);
+        struct played *played = play(tape);
+        const struct ss_finding *finding = only_one(played);
+        assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(rows[i].hello_us));
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO], US(rows[i].hello_us));
+        assert_int_equal(finding->client_retransmits, rows[i].retransmits);
+        assert_int_equal(finding->judged.share_ns[SS_SHARE_LOSS], 0);
+        assert_int_equal(finding->conflicts, 0);
+        assert_string_equal(finding->tls.sni, "example.com");
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
 static void segments_half_a_circle_apart_have_no_bytes_in_common(void **state)
 {
     (void)state;
@@ -4012,6 +4081,8 @@ int main(void)
         cmocka_unit_test(what_the_mirror_loses_is_told_by_the_second),
         cmocka_unit_test(no_client_makes_the_mirror_lose_by_acknowledging_what_was_never_sent),
         cmocka_unit_test(other_bytes_at_the_same_place_are_counted_and_the_first_copy_counts),
+        cmocka_unit_test(other_bytes_at_the_place_of_early_ones_are_counted_too),
+        cmocka_unit_test(a_hello_in_the_syn_counts_where_the_server_took_it),
         cmocka_unit_test(segments_half_a_circle_apart_have_no_bytes_in_common),
         cmocka_unit_test(of_the_seconds_of_several_analyzers_the_newest_are_known),
         cmocka_unit_test(a_handshake_broken_off_late_is_judged_once),

@@ -614,6 +614,21 @@ static void a_hole_is_skipped_only_as_far_as_its_sender_had_sent(void **state)
     close_bench(bench);
 }
 
+static void a_stream_that_starts_anew_has_seen_nothing(void **state)
+{
+    (void)state;
+    struct bench *bench = open_bench(UINT32_MAX - 2, BLOCKS);
+    feed(bench, 0, "ab", 100);
+    feed(bench, 4, "ef", 200);
+    ss_stream_restart(&bench->stream, &bench->pool);
+    assert_int_equal(bench->pool.used, 0);
+    bench->length = 0;
+    assert_int_equal(feed(bench, 0, "abcd", 300).kind, SS_SEGMENT_NEW);
+    expect_text(bench, "abcd");
+    assert_int_equal(seen_at(bench, 2), 300);
+    close_bench(bench);
+}
+
 static void a_stream_without_a_hole_skips_nothing(void **state)
 {
     (void)state;
@@ -899,6 +914,7 @@ int main(void)
         cmocka_unit_test(a_hole_is_skipped_to_what_is_held_behind_it),
         cmocka_unit_test(a_hole_is_skipped_only_as_far_as_it_was_acknowledged),
         cmocka_unit_test(a_hole_is_skipped_only_as_far_as_its_sender_had_sent),
+        cmocka_unit_test(a_stream_that_starts_anew_has_seen_nothing),
         cmocka_unit_test(a_stream_without_a_hole_skips_nothing),
         cmocka_unit_test(bytes_not_taken_are_dropped_and_their_blocks_come_back),
         cmocka_unit_test(the_time_of_a_byte_is_when_all_up_to_it_was_there),
