@@ -64,7 +64,9 @@ size_t ss_analyzer_bytes(const struct ss_analyzer_config *config)
            aligned(troubles_max(config) * sizeof(struct ss_trouble)) +
            aligned(mores_max(config) * sizeof(struct ss_more)) +
            (size_t)hellos_max(config) * SS_TLS_BLOCK_BYTES +
-           (size_t)segments_max(config) * SS_STREAM_BLOCK_BYTES + aligned(ss_fragments_bytes()) +
+           (size_t)segments_max(config) * SS_STREAM_BLOCK_BYTES +
+           aligned(hellos_max(config) * sizeof(struct ss_handshake *)) +
+           aligned(segments_max(config) * sizeof(struct ss_handshake *)) + aligned(ss_fragments_bytes()) +
            aligned(config->handshakes_bytes) + aligned(config->recent_bytes);
 }
 
@@ -97,6 +99,8 @@ struct ss_analyzer *ss_analyzer_create(const struct ss_analyzer_config *config, 
     ss_pool_init(&analyzer->pools.segments,
                  carve(&rest, (size_t)segments_max(config) * SS_STREAM_BLOCK_BYTES), SS_STREAM_BLOCK_BYTES,
                  segments_max(config));
+    analyzer->pools.hello_borrowers.of = carve(&rest, hellos_max(config) * sizeof(struct ss_handshake *));
+    analyzer->pools.segment_borrowers.of = carve(&rest, segments_max(config) * sizeof(struct ss_handshake *));
     analyzer->fragments = ss_fragments_create(carve(&rest, ss_fragments_bytes()));
     ss_history_init(&analyzer->kept, carve(&rest, config->handshakes_bytes), config->handshakes_bytes,
                     config->snaplen);
@@ -347,6 +351,14 @@ static void upkeep(struct ss_analyzer *analyzer)
     ss_upkeep(analyzer);
 }
 
+static void count_lacking(struct ss_analyzer *analyzer)
+{
+    const struct ss_handshake_pools *pools = &analyzer->pools;
+
+    analyzer->counters.hellos_full = pools->hellos.refusals + pools->hello_borrowers.gave_back;
+    analyzer->counters.segments_full = pools->segments.refusals + pools->segment_borrowers.gave_back;
+}
+
 void ss_analyzer_feed(struct ss_analyzer *analyzer, const struct ss_frame *frames, unsigned count)
 {
     for (unsigned i = feed_packets(analyzer, frames, count); i < count;) {
@@ -354,8 +366,7 @@ void ss_analyzer_feed(struct ss_analyzer *analyzer, const struct ss_frame *frame
         i++;
         i += feed_packets(analyzer, frames + i, count - i);
     }
-    analyzer->counters.hellos_full = analyzer->pools.hellos.refusals;
-    analyzer->counters.segments_full = analyzer->pools.segments.refusals;
+    count_lacking(analyzer);
     upkeep(analyzer);
     analyzer->has_fed = true;
 }

@@ -85,9 +85,9 @@ struct ss_analyzer_counters {
     uint64_t outcomes[2][SS_OUTCOME_COUNT];
     uint64_t verdicts[2][SS_VERDICT_COUNT];
     uint64_t handshakes_full;  /* connections not measured for want of a handshake block */
-    uint64_t hellos_full;      /* hellos not looked into for want of a block */
+    uint64_t hellos_full;      /* hellos not looked into for want of a block, for good or from then on */
     uint64_t lacking_evidence; /* handshakes judged without some of it, for want of a block */
-    uint64_t segments_full;    /* segments out of order not kept for want of a block */
+    uint64_t segments_full;    /* segments out of order, or blocks of them, not kept for want of a block */
     uint64_t ja4_left_out;     /* handshakes whose ClientHello is too long for a JA4 */
     uint64_t news_dropped;     /* findings nobody fetched in time */
     uint64_t conflicts;        /* segments of handshakes that sent other bytes at the same place */

@@ -179,14 +179,15 @@ void ss_connection_conclude(struct ss_analyzer *analyzer, struct ss_handshake *h
     flow->clock_error_ns = 0;
 }
 
-/* Data before the edge; but for the byte of garbage that a keep-alive may carry (RFC 9293 section 3.8.4). */
-static bool reaches_back(const struct ss_handshake *handshake, const struct ss_packet *packet,
-                         enum ss_side side)
+/* Data before the edge, or what may be held behind it; but for the byte of garbage that a keep-alive may
+ * carry (RFC 9293 section 3.8.4). */
+static bool may_overlap(const struct ss_handshake *handshake, const struct ss_packet *packet,
+                        enum ss_side side)
 {
     const struct ss_stream *stream = &handshake->stream[side];
 
     return packet->payload_bytes > 1 && stream->started && !(packet->flags & (SS_TCP_SYN | SS_TCP_RST)) &&
-           ss_seq_before(packet->seq, stream->edge);
+           (stream->held_count > 0 || ss_seq_before(packet->seq, stream->edge));
 }
 
 static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned i, enum ss_side side)
@@ -199,7 +200,7 @@ static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned
         ss_connection_conclude(analyzer, handshake, ss_upkeep_given_up(handshake, burst->age_ns[i]));
         return;
     }
-    if (reaches_back(handshake, &burst->packet[i], side) &&
+    if (may_overlap(handshake, &burst->packet[i], side) &&
         ss_overlap_differs(&analyzer->kept, flow->handshakes_at, analyzer->config.packet,
                            &burst->packet[i])) {
         handshake->conflicts++;
@@ -212,9 +213,9 @@ static void measure(struct ss_analyzer *analyzer, struct ss_flow *flow, unsigned
     handshake->seen_ns = burst->age_ns[i];
     enum ss_handshake_step step =
         ss_handshake_feed(handshake, &burst->packet[i], side, time_ns, burst->frame[i]->clock_error_ns);
-    if (!is_over)
+    if (!is_over) /* who lacks evidence may have been shown what it misses */
         ss_news_mirror(analyzer, time_ns, burst->packet[i].payload_bytes,
-                       handshake->missing_bytes - missing_bytes);
+                       handshake->lacks_evidence ? 0 : handshake->missing_bytes - missing_bytes);
     if (step == SS_HANDSHAKE_ENDED) {
         ss_connection_conclude(analyzer, handshake, time_ns);
     } else if (step == SS_HANDSHAKE_NOT_TLS) {

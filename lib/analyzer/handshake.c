@@ -6,15 +6,15 @@
 #include "analyzer/handshake_loss.h"
 #include "analyzer/handshake_talk.h"
 #include "analyzer/handshake_tls.h"
+#include "analyzer/lending.h"
 #include "base/seq.h"
 
 #include <assert.h>
 #include <string.h>
 
-#define SETTLE_NS        (50 * 1000000LL) /* a complete handshake waits for what the mirror still owes */
-#define CLOSE_NS         (1000 * 1000000LL) /* for its acknowledgement; one broken off for what was under way, */
-#define HALF_CLOSED_NS   (25000 * 1000000LL) /* longer where only one side has closed */
-#define HOLE_PATIENCE_NS (10 * 1000000LL)    /* missing data may come so long after its acknowledgement */
+#define SETTLE_NS      (50 * 1000000LL)   /* a complete handshake waits for what the mirror still owes */
+#define CLOSE_NS       (1000 * 1000000LL) /* for its acknowledgement; one broken off for what was under way, */
+#define HALF_CLOSED_NS (25000 * 1000000LL) /* longer where only one side has closed */
 
 #define GIVING_TRIES 8 /* blocks that are looked at for one to be given away */
 
@@ -131,6 +131,15 @@ static void round_trip(int64_t *least_ns, int64_t sample_ns)
 
 /* ---- duplicates: a mirror that shows a packet twice */
 
+/* What tells acknowledgements apart that differ in their options alone. Copies of other packets may differ in
+ * it: a host's mirror shows some before the NIC has filled it in, and a router clamps a SYN's MSS. */
+static uint16_t checksum_of(const struct ss_packet *packet)
+{
+    bool is_bare = packet->payload_bytes == 0 && packet->ip_id == 0 && !(packet->flags & SS_TCP_SYN);
+
+    return is_bare ? packet->tcp_checksum : 0;
+}
+
 static uint32_t print_of(const struct ss_packet *packet)
 {
     uint64_t print = (uint64_t)packet->seq << 32 | packet->ack;
@@ -138,9 +147,38 @@ static uint32_t print_of(const struct ss_packet *packet)
         print * 0x9e3779b97f4a7c15ULL ^ ((uint64_t)packet->ip_id << 48 | (uint64_t)packet->window << 32 |
                                          (uint64_t)packet->flags << 24 | (packet->payload_bytes & 0xffffff));
     print = (print * 0x9e3779b97f4a7c15ULL ^ ((uint64_t)packet->ts_value << 32 | packet->ts_echo) ^
-             (uint64_t)packet->tcp_checksum << 16) *
+             (uint64_t)checksum_of(packet) << 16) *
             0x9e3779b97f4a7c15ULL;
     return (uint32_t)(print >> 32);
+}
+
+/* Data of which the tap has had every byte. */
+static bool is_again(const struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side)
+{
+    const struct ss_stream *stream = &handshake->stream[side];
+
+    return packet->payload_bytes > 0 && stream->started &&
+           ss_seq_reached(stream->edge, packet->seq + packet->payload_bytes);
+}
+
+/* Data again that was shown just now, however many packets ago. Its sender has not made it anew: it counts a
+ * retransmission as its newest packet, and stamps and acknowledges in it what is newest. */
+static bool is_again_by_mirror(const struct ss_handshake *handshake, enum ss_side side,
+                               const struct ss_packet *packet, int64_t t)
+{
+    const struct ss_sender *sender = &handshake->sender[side];
+    uint32_t newest;
+    int64_t seen_ns;
+
+    if (!is_again(handshake, packet, side) ||
+        !ss_stream_seen_at(&handshake->stream[side], packet->seq + packet->payload_bytes, &seen_ns) ||
+        t - seen_ns > SS_DUPLICATE_MAX_NS)
+        return false;
+    bool is_newer_number = sender->has_id && (int16_t)(packet->ip_id - sender->ip_id) > 0;
+    bool is_newer_time = packet->has_timestamps && ss_sender_clock_value(&sender->clock, t, &newest) &&
+                         ss_seq_before(newest, packet->ts_value);
+    bool is_newer_ack = ss_seq_before(ss_stream_acknowledged(&handshake->stream[!side]), packet->ack);
+    return !is_newer_number && !is_newer_time && !is_newer_ack;
 }
 
 /* The same packet again, too soon to be a retransmission: a retransmission has another IP identification
@@ -155,6 +193,8 @@ static bool is_duplicate(struct ss_handshake *handshake, enum ss_side side, cons
         if (prints[i].print == print && (int32_t)(time_us - prints[i].time_us) <= SS_DUPLICATE_MAX_NS / 1000)
             return true;
     }
+    if (is_again_by_mirror(handshake, side, packet, t))
+        return true;
     unsigned next = handshake->print_next[side];
     prints[next] = (struct ss_print){.time_us = time_us, .print = print};
     handshake->print_next[side] = (uint8_t)((next + 1) % SS_RECENT_PRINTS);
@@ -204,6 +244,24 @@ static bool is_challenge(const struct ss_handshake *handshake, const struct ss_p
            packet->ack != client->first;
 }
 
+/* The server has acknowledged the SYN and not its data (RFC 7413 section 3): it has dropped them, and will be
+ * sent them anew. */
+static void forget_syn_data(struct ss_handshake *handshake)
+{
+    static const enum ss_mark MARKS[] = {SS_MARK_TALK, SS_MARK_CLIENT_HELLO_FIRST, SS_MARK_CLIENT_HELLO,
+                                         SS_MARK_CLIENT_HELLO_2};
+
+    ss_stream_restart(&handshake->stream[SS_CLIENT], &handshake->pools->segments);
+    ss_tls_release(&handshake->tls[SS_CLIENT], &handshake->pools->hellos);
+    ss_tls_init(&handshake->tls[SS_CLIENT]);
+    for (unsigned i = 0; i < sizeof(MARKS) / sizeof(MARKS[0]); i++)
+        handshake->mark_ns[MARKS[i]] = SS_MARK_UNSEEN;
+    handshake->talk = (struct ss_talk){.state = {SS_TALK_EXPECTED, SS_TALK_EXPECTED}};
+    handshake->has_hello = handshake->has_names = handshake->early_data = handshake->ech = false;
+    handshake->record_count = handshake->segment_ack_count = 0;
+    handshake->has_syn_data = false;
+}
+
 static void take_syn(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
                      int64_t t)
 {
@@ -222,6 +280,8 @@ static void take_syn(struct ss_handshake *handshake, const struct ss_packet *pac
             round_trip(&handshake->rtt_ns[SS_SERVER], t - handshake->syn_ns);
         if (handshake->stream[side].ack_count > 0 || ss_handshake_is_marked(handshake, SS_MARK_ACK))
             return; /* another number than the one that was acknowledged is of no connection */
+        if (handshake->has_syn_data && packet->ack == handshake->stream[SS_CLIENT].first)
+            forget_syn_data(handshake);
     }
     ss_stream_start(&handshake->stream[side], packet->seq + 1);
 }
@@ -298,24 +358,28 @@ static bool take_chunks(struct ss_handshake *handshake, enum ss_side side, const
     return is_tls;
 }
 
-/* The peer acknowledged bytes that the tap has not seen. A single one may be the FIN's number, or a
- * keep-alive's. Of a mirror that never shows a side nothing was lost. */
+/* The peer acknowledged bytes that the tap has not seen, and the side's own later numbers say that it had
+ * sent them: to claim so is not for the peer alone. A single one may be the FIN's number, or a keep-alive's.
+ */
 static bool lacks_bytes(const struct ss_handshake *handshake, enum ss_side side)
 {
     const struct ss_stream *stream = &handshake->stream[side];
+    const struct ss_sender *sender = &handshake->sender[side];
 
-    return ss_seq_reached(ss_stream_acknowledged(stream), stream->edge + 2) && handshake->saw[side];
+    return ss_seq_reached(ss_stream_acknowledged(stream), stream->edge + 2) &&
+           (stream->held_count > 0 || (sender->is_ahead && ss_seq_reached(sender->ahead, stream->edge + 2)));
 }
 
-/* They did so long ago: the mirror lost them. */
+/* It did so long ago: the mirror lost them. */
 static void skip_lost_by_mirror(struct ss_handshake *handshake, enum ss_side side, int64_t t)
 {
     struct ss_stream *stream = &handshake->stream[side];
     struct ss_pool *segments = &handshake->pools->segments;
+    struct ss_sender *sender = &handshake->sender[side];
     int64_t acknowledged_ns;
 
     if (!ss_stream_acknowledged_at(stream, stream->edge + 2, &acknowledged_ns) ||
-        t - acknowledged_ns < HOLE_PATIENCE_NS)
+        t - acknowledged_ns < SS_HOLE_PATIENCE_NS)
         return;
     uint32_t hole = stream->edge;
     if (ss_stream_is_full(stream))
@@ -323,7 +387,9 @@ static void skip_lost_by_mirror(struct ss_handshake *handshake, enum ss_side sid
     int64_t noticed_ns = ss_stream_hole_since(stream, segments);
     bool was_noticed = stream->held_count > 0 && noticed_ns < acknowledged_ns;
     int64_t since_ns = was_noticed ? noticed_ns : acknowledged_ns;
-    uint32_t missing = ss_stream_skip_hole(stream, segments, t);
+    uint32_t sent = sender->is_ahead ? sender->ahead : hole;
+    uint32_t missing = ss_stream_skip_hole(stream, segments, sent, t);
+    sender->is_ahead &= ss_seq_before(stream->edge, sender->ahead);
     handshake->missing_bytes += missing;
     handshake->has_gaps |= missing > 0;
     handshake->blind_ns = acknowledged_ns;
@@ -331,6 +397,24 @@ static void skip_lost_by_mirror(struct ss_handshake *handshake, enum ss_side sid
     if (!ss_handshake_skip(handshake, side, hole, missing))
         handshake->is_blind[side] = true;
     take_chunks(handshake, side, NULL, t);
+}
+
+/* Bytes that find no block are missing, but the mirror has not lost them. */
+static struct ss_segment_fate feed(struct ss_handshake *handshake, enum ss_side side,
+                                   const struct ss_segment *segment)
+{
+    struct ss_stream *stream = &handshake->stream[side];
+    struct ss_pool *segments = &handshake->pools->segments;
+    bool is_early = ss_seq_before(stream->edge, segment->seq);
+
+    if (is_early)
+        ss_lending_before_early(handshake);
+    struct ss_segment_fate fate = ss_stream_feed(stream, segments, segment);
+    if (is_early)
+        ss_lending_after_early(handshake, side);
+    if (fate.kind == SS_SEGMENT_REFUSED && ss_pool_is_empty(segments))
+        handshake->lacks_evidence = true;
+    return fate;
 }
 
 static bool take_payload(struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side,
@@ -347,9 +431,11 @@ static bool take_payload(struct ss_handshake *handshake, const struct ss_packet 
         ss_stream_start(stream, segment.seq);
     if (packet->flags & SS_TCP_ACK && !handshake->stream[!side].started)
         ss_stream_start(&handshake->stream[!side], packet->ack);
-    if (side == SS_CLIENT)
+    if (side == SS_CLIENT) {
+        handshake->has_syn_data = packet->flags & SS_TCP_SYN;
         ss_answer_note_segment(handshake, segment.seq + segment.bytes, packet->ack, t);
-    struct ss_segment_fate fate = ss_stream_feed(stream, &handshake->pools->segments, &segment);
+    }
+    struct ss_segment_fate fate = feed(handshake, side, &segment);
     ss_loss_take_fate(handshake, side, packet, &fate, t);
     return take_chunks(handshake, side, &segment, t);
 }
@@ -453,15 +539,6 @@ bool ss_handshake_has_settled(const struct ss_handshake *handshake, int64_t now_
     if (!is_answer_received(handshake))
         return t - handshake->ended_ns >= CLOSE_NS;
     return t - handshake->ended_ns >= SETTLE_NS || has_all_of_flight(handshake);
-}
-
-/* Data of which the tap has had every byte. */
-static bool is_again(const struct ss_handshake *handshake, const struct ss_packet *packet, enum ss_side side)
-{
-    const struct ss_stream *stream = &handshake->stream[side];
-
-    return packet->payload_bytes > 0 && stream->started &&
-           ss_seq_reached(stream->edge, packet->seq + packet->payload_bytes);
 }
 
 enum ss_handshake_step ss_handshake_feed(struct ss_handshake *handshake, const struct ss_packet *packet,

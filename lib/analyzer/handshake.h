@@ -32,6 +32,8 @@ enum ss_side { SS_CLIENT, SS_SERVER };
 #define SS_SENT_AGAIN       3       /* segments of a side sent again, whose acknowledgement is awaited */
 #define SS_RECENT_PRINTS    4       /* packets of a side among which duplicates are looked for */
 #define SS_DUPLICATE_MAX_NS 1000000 /* a mirror's second copy comes within this; no retransmission does */
+#define SS_HOLE_PATIENCE_NS (10 * 1000000LL) /* missing data may come so long after its acknowledgement */
+#define SS_GIVING_NS        1000000000LL     /* who has said nothing for so long gives way to others */
 #define SS_LEAP_NS                                                                                           \
     (86400 * 1000000000LL) /* a single packet so far ahead of those before it has a wrong time */
 
@@ -124,13 +126,21 @@ struct ss_more {
     struct ss_answer_record records[SS_ANSWER_RECORDS];
 };
 
+/* Who borrowed each block of a pool last. */
+struct ss_borrowers {
+    struct ss_handshake **of; /* or NULL */
+    uint32_t hand;            /* the next that is looked at when no block is free */
+    uint64_t gave_back;       /* blocks, for others */
+};
+
 /* What handshakes borrow. */
 struct ss_handshake_pools {
     struct ss_pool segments; /* of SS_STREAM_BLOCK_BYTES */
     struct ss_pool hellos;   /* of SS_TLS_BLOCK_BYTES */
     struct ss_pool troubles; /* of struct ss_trouble */
     struct ss_pool mores;    /* of struct ss_more */
-    uint32_t trouble_hand;   /* the next of them that is looked at when none is free */
+    struct ss_borrowers segment_borrowers, hello_borrowers;
+    uint32_t trouble_hand; /* the next of them that is looked at when none is free */
 };
 
 struct ss_handshake {
@@ -153,6 +163,7 @@ struct ss_handshake {
     bool has_key_exchange : 1; /* of the client: TLS 1.2, whether or not its ServerHello was seen */
     bool is_resumed12 : 1;     /* TLS 1.2: the server's ChangeCipherSpec came before the client's */
     bool has_names : 1;        /* a ClientHello was decoded */
+    bool has_syn_data : 1;     /* the client has sent nothing but what its SYN carried */
     bool hello_retry : 1, resumed : 1, early_data : 1, ech : 1;
     bool is_challenged : 1; /* the newest SYN was answered, for an older connection of the same ports */
     uint8_t outcome;        /* enum ss_outcome, SS_OUTCOME_COUNT while open */
@@ -179,7 +190,7 @@ struct ss_handshake {
     struct ss_flight_window window;
     struct ss_tls_direction tls[2];
     struct ss_stream stream[2];
-    uint32_t missing_bytes; /* of both, that only the mirror lost */
+    uint32_t missing_bytes; /* of both, that only the mirror lost: both sides say so */
     struct ss_sender sender[2];
     struct ss_print prints[2][SS_RECENT_PRINTS];
     struct ss_segment_ack few_acks[SS_FEW_ACKS];
@@ -223,6 +234,15 @@ static inline bool ss_handshake_is_tls(const struct ss_handshake *handshake)
 static inline bool ss_handshake_is_noise(const struct ss_handshake *handshake)
 {
     return !ss_handshake_is_tls(handshake) && handshake->mark_ns[SS_MARK_ACK] == SS_MARK_UNSEEN;
+}
+
+/* Silent for a while, and as yet nobody has answered: where there is no room it gives what it has to others.
+ */
+static inline bool ss_handshake_is_idle(const struct ss_handshake *handshake, int64_t now_ns)
+{
+    bool is_answered = handshake->has_server_hello && handshake->saw[SS_CLIENT];
+
+    return handshake->is_used && !is_answered && now_ns - handshake->seen_ns >= SS_GIVING_NS;
 }
 
 /* A RST that resets nothing: far from what its side has sent (RFC 9293 section 3.5.3, RFC 5961). A client

@@ -24,15 +24,34 @@ static void place_flight(const struct ss_handshake *handshake, struct ss_timelin
         timeline->mark_ns[SS_MARK_SERVER_FLIGHT] = SS_MARK_UNSEEN;
 }
 
-/* Bytes that were acknowledged and never seen, with no packet after them to find it out by. */
-static uint32_t missing_of(const struct ss_handshake *handshake, enum ss_side side)
+/* Since when bytes are acknowledged that were not seen, with no packet after them to find it out by. False:
+ * there are none. */
+static bool lacks_bytes(const struct ss_handshake *handshake, enum ss_side side, int64_t *ret_since_ns)
 {
     const struct ss_stream *stream = &handshake->stream[side];
-    int64_t at_ns;
 
-    if (!handshake->saw[side] || !ss_stream_acknowledged_at(stream, stream->edge + 2, &at_ns))
+    return handshake->saw[side] && ss_stream_acknowledged_at(stream, stream->edge + 2, ret_since_ns);
+}
+
+/* How many: as with a hole, the mirror may still show what was acknowledged lately. */
+static uint32_t missing_of(const struct ss_handshake *handshake, enum ss_side side, int64_t until_ns)
+{
+    const struct ss_stream *stream = &handshake->stream[side];
+    int64_t since_ns;
+
+    if (!lacks_bytes(handshake, side, &since_ns) ||
+        until_ns - handshake->base_ns - since_ns < SS_HOLE_PATIENCE_NS)
         return 0;
     return ss_stream_acknowledged(stream) - stream->edge;
+}
+
+/* Where the mirror lacks bytes, what would have completed it may be among them. */
+static bool is_waited_for(const struct ss_handshake *handshake)
+{
+    int64_t since_ns;
+
+    return handshake->outcome != SS_OUTCOME_COMPLETE && !handshake->is_given_up &&
+           !lacks_bytes(handshake, SS_CLIENT, &since_ns) && !lacks_bytes(handshake, SS_SERVER, &since_ns);
 }
 
 static int64_t measured(int64_t least_ns)
@@ -173,7 +192,6 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
     struct ss_timeline timeline;
     struct ss_finding *finding = ret_finding;
     const struct ss_trouble *trouble = ss_handshake_trouble(handshake);
-    uint32_t missing = missing_of(handshake, SS_CLIENT) + missing_of(handshake, SS_SERVER);
     bool is_open = handshake->outcome == SS_OUTCOME_COUNT;
     bool was_left = is_open || handshake->outcome == SS_OUTCOME_UNFINISHED;
     const int64_t tick_ns[2] = {ss_sender_clock_tick(&handshake->sender[SS_CLIENT].clock),
@@ -187,7 +205,7 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
     begin_timeline(handshake, &timeline);
     place_flight(handshake, &timeline);
     ss_loss_conclude(handshake, tap, tick_ns, &timeline, &finding->lost);
-    if (handshake->outcome != SS_OUTCOME_COMPLETE && !handshake->is_given_up && missing == 0)
+    if (is_waited_for(handshake))
         timeline.open_until_ns = was_left ? until_ns - handshake->base_ns : handshake->ended_ns;
     ss_timeline_judge(&timeline, tap, &finding->judged);
     put_evidence(&timeline, finding);
@@ -206,7 +224,8 @@ void ss_handshake_conclude(const struct ss_handshake *handshake, enum ss_tap tap
     finding->server_rtt_ns = measured(timeline.server_rtt_ns);
     finding->client_retransmits = retransmits_of(handshake, SS_CLIENT);
     finding->server_retransmits = retransmits_of(handshake, SS_SERVER);
-    finding->tap_missing_bytes = handshake->missing_bytes + missing;
+    finding->tap_missing_bytes = handshake->missing_bytes + missing_of(handshake, SS_CLIENT, until_ns) +
+                                 missing_of(handshake, SS_SERVER, until_ns);
     finding->mirror_duplicates = handshake->duplicates;
     finding->conflicts = handshake->conflicts;
     put_proxied(handshake, finding);

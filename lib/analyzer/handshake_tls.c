@@ -3,6 +3,7 @@
 #include "analyzer/handshake_tls.h"
 
 #include "analyzer/answer.h"
+#include "analyzer/lending.h"
 
 #include <string.h>
 
@@ -186,6 +187,7 @@ static bool is_before_keys(const struct ss_handshake *handshake, enum ss_side si
 bool ss_handshake_take_bytes(struct ss_handshake *handshake, enum ss_side side, struct ss_span bytes,
                              int64_t t)
 {
+    ss_lending_before_hello(handshake, side, bytes);
     for (;;) {
         struct ss_tls_event event;
         ss_tls_next(&handshake->tls[side], &handshake->pools->hellos, &bytes, &event);
@@ -193,8 +195,10 @@ bool ss_handshake_take_bytes(struct ss_handshake *handshake, enum ss_side side, 
             return ss_handshake_is_tls(handshake);
         if (is_no_hello(handshake, side, &event))
             return false;
-        if (event.kind == SS_TLS_MORE || event.kind == SS_TLS_BROKEN)
+        if (event.kind == SS_TLS_MORE || event.kind == SS_TLS_BROKEN) {
+            ss_lending_after_hello(handshake, side);
             return true;
+        }
         if (event.kind == SS_TLS_ALERT && ends_handshake(handshake, &event) &&
             handshake->outcome == SS_OUTCOME_COUNT) {
             ss_handshake_end(handshake, SS_OUTCOME_ALERT, t);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* How much the mirror loses, by second: bytes of handshakes that the endpoints acknowledged and the tap never
- * saw, against those it saw. One connection tells little; what the mirror lost of all of them in a second
- * lowers the confidence in whatever is concluded from that second.
+/* How much the mirror loses, by second: bytes of handshakes that the tap never saw though both endpoints say
+ * that they were sent (the one has acknowledged them, the other goes on behind them), against those it saw.
+ * One connection tells little; what the mirror lost of all of them in a second lowers the confidence in
+ * whatever is concluded from that second.
  *
  * A table of the latest seconds, by their number: a newer one takes the place of an older. Several analyzers
  * add to the same table, in any order. Plain memory of the caller's; one owner.

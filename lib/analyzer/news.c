@@ -185,8 +185,6 @@ void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *han
     note->flow = handshake->flow;
     note->key = flow->key;
     ss_handshake_conclude(handshake, analyzer->config.tap, until_ns, &note->finding);
-    ss_news_mirror(analyzer, handshake->base_ns + handshake->last_ns, 0,
-                   note->finding.tap_missing_bytes - handshake->missing_bytes);
     judge(analyzer, flow, &note->finding);
     if (!note->finding.still_open)
         count(analyzer, &note->finding);

@@ -11,11 +11,17 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+/* Number of its first byte: a SYN takes one. */
+static uint32_t begin_of(const struct ss_packet *packet)
+{
+    return packet->seq + (packet->flags & SS_TCP_SYN ? 1 : 0);
+}
+
 /* The bytes that both have, at their places. Numbers may be anywhere on the circle, so one segment's begin is
  * looked for inside the other, and nothing else is asked of them. */
 static bool differ(const struct ss_packet *a, const struct ss_packet *b)
 {
-    uint32_t a_skips = b->seq - a->seq, b_skips = a->seq - b->seq;
+    uint32_t a_skips = begin_of(b) - begin_of(a), b_skips = begin_of(a) - begin_of(b);
 
     if (a_skips < a->payload_captured)
         b_skips = 0;

@@ -4,7 +4,8 @@
 /* Bytes that come again with another content. Of overlapping copies the first one that was seen counts, as
  * with most receivers; a sender, or somebody in between, that sends something else at the same place is
  * either broken or hides something from whoever watches (RFC 9293 section 3.4 leaves no room for it). The
- * first copies are in the history, and only segments that reach back are compared with them. */
+ * first copies are in the history, and only segments that reach back, or come while others are
+ * held, are compared with them. */
 
 #include "history/history.h"
 #include "packet/packet.h"

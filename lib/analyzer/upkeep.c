@@ -9,8 +9,7 @@
 
 #define HANDSHAKES_A_TURN 4
 #define FLOWS_A_TURN      4
-#define CLOSED_MS         2000u        /* a closed connection waits for stragglers */
-#define HALF_OPEN_NS      1000000000LL /* a connection without a hello gives way to a new one after this */
+#define CLOSED_MS         2000u /* a closed connection waits for stragglers */
 
 /* Looked at when there is no room (bench: synflood). */
 #define ROOM_TRIES  64 /* entries, until */
@@ -136,18 +135,29 @@ bool ss_upkeep_make_room(struct ss_analyzer *analyzer)
     return true;
 }
 
-/* A connection that has been silent since its SYN gives its handshake block to a new one. */
+/* A connection that has not come to a hello gives its handshake block to a new one; else, of the next few,
+ * the handshake that has been silent longest of those that nobody has answered. */
 bool ss_upkeep_free_handshake(struct ss_analyzer *analyzer)
 {
+    struct ss_handshake *victim = NULL;
+
     for (unsigned i = 0; i < BLOCK_TRIES; i++) {
         struct ss_handshake *handshake = next_handshake(analyzer);
-        if (handshake == NULL || analyzer->now_ns - handshake->base_ns < HALF_OPEN_NS ||
-            ss_handshake_is_tls(handshake))
+        if (handshake == NULL || analyzer->now_ns - handshake->base_ns < SS_GIVING_NS)
             continue;
-        ss_connection_conclude(analyzer, handshake, analyzer->now_ns);
-        return true;
+        if (!ss_handshake_is_tls(handshake)) {
+            victim = handshake;
+            break;
+        }
+        if (ss_handshake_is_idle(handshake, analyzer->now_ns) &&
+            (victim == NULL || handshake->seen_ns < victim->seen_ns))
+            victim = handshake;
     }
-    return false;
+    if (victim == NULL)
+        return false;
+    victim->lacks_evidence = true;
+    ss_connection_conclude(analyzer, victim, analyzer->now_ns);
+    return true;
 }
 
 bool ss_upkeep_flush(struct ss_analyzer *analyzer)

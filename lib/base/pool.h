@@ -7,6 +7,7 @@
  * instructions. Blocks are cache-line aligned when the memory and the block size are.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,12 @@ void ss_pool_init(struct ss_pool *pool, void *memory, size_t block_bytes, uint32
 /* The index of a block whose content is undefined, or SS_POOL_NONE (counted in refusals). */
 uint32_t ss_pool_take(struct ss_pool *pool);
 void ss_pool_give(struct ss_pool *pool, uint32_t index);
+
+/* All of them are taken. */
+static inline bool ss_pool_is_empty(const struct ss_pool *pool)
+{
+    return pool->used == pool->blocks;
+}
 
 static inline void *ss_pool_at(const struct ss_pool *pool, uint32_t index)
 {

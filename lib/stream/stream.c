@@ -413,26 +413,24 @@ bool ss_stream_next(struct ss_stream *stream, struct ss_pool *pool, const struct
     return true;
 }
 
-uint32_t ss_stream_skip_hole(struct ss_stream *stream, struct ss_pool *pool, int64_t time_ns)
+uint32_t ss_stream_skip_hole(struct ss_stream *stream, struct ss_pool *pool, uint32_t sent, int64_t time_ns)
 {
     stream->given = stream->edge;
     drop_given(stream, pool);
     const struct ss_stream_held *held = held_at(pool, stream->held);
-    uint32_t target = held != NULL ? held->seq : stream->edge;
+    uint32_t target = held != NULL ? held->seq : sent;
+    uint32_t ack = ss_stream_acknowledged(stream);
 
     /* An acknowledgement inside the hole proves only the bytes before it lost to the tap; the rest may still
      * come. */
-    if (stream->ack_count > 0) {
-        uint32_t ack = ss_stream_acknowledged(stream);
-        if (ss_seq_before(stream->edge, ack) && (held == NULL || ss_seq_before(ack, target)))
-            target = ack;
-    }
+    if (ss_seq_before(stream->edge, ack) && ss_seq_before(ack, target))
+        target = ack;
+    if (!ss_seq_before(stream->edge, target))
+        return 0;
     uint32_t missing = target - stream->edge;
-    if (missing > 0) {
-        stream->given = target;
-        advance(stream, pool, target);
-        note_progress(stream, time_ns);
-    }
+    stream->given = target;
+    advance(stream, pool, target);
+    note_progress(stream, time_ns);
     return missing;
 }
 
@@ -462,4 +460,11 @@ void ss_stream_release(struct ss_stream *stream, struct ss_pool *pool)
     stream->given = stream->edge;
     while (stream->held_count > 0)
         drop_first(stream, pool);
+}
+
+void ss_stream_restart(struct ss_stream *stream, struct ss_pool *pool)
+{
+    ss_stream_release(stream, pool);
+    stream->progress_count = 0;
+    ss_stream_start(stream, stream->first);
 }

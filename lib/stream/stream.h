@@ -150,10 +150,10 @@ static inline bool ss_stream_is_given(const struct ss_stream *stream)
 }
 
 /* Jump over a hole that will never be filled (the peer acknowledged beyond it, the tap never saw it): to the
- * first byte held, or to the peer's highest acknowledgement if that comes first. Returns how many bytes were
- * missing, 0 if there is no hole; then ss_stream_next (with segment NULL) gives what was held behind it.
- * time_ns is now. */
-uint32_t ss_stream_skip_hole(struct ss_stream *stream, struct ss_pool *pool, int64_t time_ns);
+ * first byte held, where nothing is held to `sent`, before which the sender had sent everything; or to the
+ * peer's highest acknowledgement if that comes first. Returns how many bytes were missing, 0 if there is no
+ * hole; then ss_stream_next (with segment NULL) gives what was held behind it. time_ns is now. */
+uint32_t ss_stream_skip_hole(struct ss_stream *stream, struct ss_pool *pool, uint32_t sent, int64_t time_ns);
 
 /* When the first segment beyond the hole came; 0: there is none. */
 int64_t ss_stream_hole_since(const struct ss_stream *stream, const struct ss_pool *pool);
@@ -173,6 +173,9 @@ static inline uint32_t ss_stream_acknowledged(const struct ss_stream *stream)
 
     return stream->ack_count > 0 ? acks[stream->ack_count - 1].seq : stream->first;
 }
+
+/* The peer has dropped all bytes until now, and is sent them anew: nothing is seen nor acknowledged. */
+void ss_stream_restart(struct ss_stream *stream, struct ss_pool *pool);
 
 /* Gives held blocks back to the pool. */
 void ss_stream_release(struct ss_stream *stream, struct ss_pool *pool);

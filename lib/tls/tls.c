@@ -529,6 +529,26 @@ void ss_tls_next(struct ss_tls_direction *direction, struct ss_pool *pool, struc
         continue;
 }
 
+/* Of whole records nothing need be kept. */
+bool ss_tls_may_collect(const struct ss_tls_direction *direction, struct ss_span bytes)
+{
+    const uint8_t *record;
+    uint16_t length;
+
+    if (direction->block != SS_POOL_NONE || direction->is_protected || direction->state > IN_MESSAGES)
+        return false;
+    if (direction->state == IN_MESSAGES)
+        return direction->message_seen <= MESSAGE_HEADER_BYTES;
+    if (direction->state != AT_HEADER || direction->header_seen > 0)
+        return true;
+    for (record = bytes.at; ss_span_skip(&bytes, 3) && ss_span_u16(&bytes, &length); record = bytes.at) {
+        if (!ss_span_skip(&bytes, length))
+            return record[0] == SS_TLS_HANDSHAKE &&
+                   (ss_span_left(&bytes) == 0 || *bytes.at <= SS_TLS_SERVER_HELLO);
+    }
+    return record < bytes.end;
+}
+
 bool ss_tls_skip(struct ss_tls_direction *direction, uint32_t count)
 {
     bool is_in_body = direction->state >= IN_MESSAGES && direction->state <= IN_LOST;
@@ -544,6 +564,11 @@ bool ss_tls_skip(struct ss_tls_direction *direction, uint32_t count)
 void ss_tls_unprotect(struct ss_tls_direction *direction)
 {
     direction->is_protected = false;
+}
+
+void ss_tls_forget(struct ss_tls_direction *direction, struct ss_pool *pool)
+{
+    give_block(direction, pool);
 }
 
 void ss_tls_release(struct ss_tls_direction *direction, struct ss_pool *pool)

@@ -115,6 +115,9 @@ bool ss_tls_is_sslv2_hello(struct ss_span bytes);
 void ss_tls_next(struct ss_tls_direction *direction, struct ss_pool *pool, struct ss_span *input,
                  struct ss_tls_event *ret_event);
 
+/* Whether a block may be wanted for these bytes, which are next: a hello does not end in them. */
+bool ss_tls_may_collect(const struct ss_tls_direction *direction, struct ss_span bytes);
+
 /* count bytes of the direction passed that nobody saw; call it when ss_tls_next wanted more. Inside a
  * record's body the framing goes on: a message that lost bytes of its body is reported with message.at ==
  * NULL, an alert with level 0, and where a message header is lost no further messages are reported, only
@@ -125,6 +128,9 @@ bool ss_tls_skip(struct ss_tls_direction *direction, uint32_t count);
  * data protects the hello that follows: the caller, who knows, says so. Holds until the next such record, so
  * say it after each until that hello has come. */
 void ss_tls_unprotect(struct ss_tls_direction *direction);
+
+/* The hello under way is not looked into: what collects it is given back. */
+void ss_tls_forget(struct ss_tls_direction *direction, struct ss_pool *pool);
 
 /* Gives a block back. */
 void ss_tls_release(struct ss_tls_direction *direction, struct ss_pool *pool);

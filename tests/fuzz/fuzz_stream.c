@@ -210,7 +210,7 @@ static void step_segment(struct ss_stream *stream, struct ss_pool *pool, const s
 
 static void step_skip(struct ss_stream *stream, struct ss_pool *pool)
 {
-    uint32_t missing = ss_stream_skip_hole(stream, pool, model.now_ns);
+    uint32_t missing = ss_stream_skip_hole(stream, pool, ss_stream_acknowledged(stream), model.now_ns);
     for (uint32_t i = 0; i < missing; i++) {
         require(model.state[model.given] == UNSEEN);
         model.state[model.given] = CUT;

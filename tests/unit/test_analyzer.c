@@ -20,7 +20,7 @@
 
 #define ROWS(a)     (sizeof(a) / sizeof((a)[0]))
 #define TAPE_MAX    4096
-#define FOUND_MAX   2048
+#define FOUND_MAX   4096
 #define SECONDS_MAX 256
 #define EPOCH_NS    (1795391886 * SS_NS_PER_S)
 #define US(n)       ((int64_t)(n)*SS_NS_PER_US)
@@ -29,6 +29,8 @@
 #define ABSENT      INT64_MIN
 #define CLIENT_ISN  0xfffffff0u /* sequence numbers wrap inside the first hello */
 #define SERVER_ISN  0xffffff00u
+#define IP_AT       14 /* in a frame, and what is in the datagram */
+#define DATA_AT     34
 
 /* ---- the tape */
 
@@ -86,6 +88,19 @@ static void put_frame(struct tape *tape, struct frame *built, int64_t us)
     memcpy(taped->bytes, taped->frame.data, taped->frame.captured);
     taped->frame.data = taped->bytes;
     taped->frame.time_ns = EPOCH_NS + US(us);
+}
+
+static void put_copy(struct tape *tape, const struct ss_frame *like, int64_t time_ns)
+{
+    struct taped *taped = &tape->frames[tape->count++];
+
+    assert_true(tape->count <= TAPE_MAX);
+    taped->frame = *like;
+    taped->bytes = malloc(like->captured);
+    assert_non_null(taped->bytes);
+    memcpy(taped->bytes, like->data, like->captured);
+    taped->frame.data = taped->bytes;
+    taped->frame.time_ns = time_ns;
 }
 
 struct send {
@@ -1116,6 +1131,94 @@ static void a_mirror_that_shows_everything_twice_changes_nothing(void **state)
     free_tape(tape);
 }
 
+/* As their sender counts them; in frames of send_as(). */
+static void number(struct tape *tape, unsigned at, unsigned id)
+{
+    tape->frames[at].bytes[IP_AT + 4] = (uint8_t)(id >> 8);
+    tape->frames[at].bytes[IP_AT + 5] = (uint8_t)id;
+}
+
+static void copies_that_were_changed_on_their_way_are_the_mirror_s_too(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        unsigned at; /* what is changed of each frame */
+        bool is_numbered;
+        unsigned duplicates; /* the handshake ends with the first copy of its last packet */
+    } rows[] = {
+        {"time to live", IP_AT + 8, false, 8},
+        {"checksums, of packets with numbers", DATA_AT + 16, true, 8},
+        {"checksums, of packets without: acknowledgements may be others", DATA_AT + 16, false, 5},
+    };
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape(), *doubled = new_tape();
+        struct connection c = connection_of(51234);
+        print_message("%s\n", rows[i].about);
+        put_tls13(tape, &c, 0);
+        for (unsigned n = 0; n < tape->count; n++) {
+            number(tape, n, rows[i].is_numbered ? 100 + n : 0);
+            put_copy(doubled, &tape->frames[n].frame, tape->frames[n].frame.time_ns);
+            put_copy(doubled, &tape->frames[n].frame, tape->frames[n].frame.time_ns + US(50));
+            doubled->frames[doubled->count - 1].bytes[rows[i].at] ^= 1;
+        }
+        struct played *played = play(doubled);
+        const struct ss_finding *finding = only_one(played);
+        CHECK_MARKS(finding, TLS13_MARKS);
+        assert_int_equal(finding->mirror_duplicates, rows[i].duplicates);
+        assert_int_equal(finding->client_retransmits + finding->server_retransmits, 0);
+        close_player(played);
+        free_tape(doubled);
+        free_tape(tape);
+    }
+}
+
+/* A flight in ten segments, of each of which the mirror shows a copy when it has shown them all; and the same
+ * where the sender has sent the first of them again. */
+static void the_copy_of_a_packet_is_known_however_many_are_shown_in_between(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        unsigned first_id, copies; /* of the copies; 0: the packets have no numbers */
+        unsigned duplicates, retransmits;
+        int64_t acked; /* by the first copies */
+    } rows[] = {
+        {"copies of packets with numbers", 500, 10, 10, 0, AUTO},
+        {"copies of packets without", 0, 10, 10, 0, AUTO},
+        {"sent again under a newer number", 510, 1, 0, 1, AUTO},
+        {"sent again with a newer acknowledgement", 0, 1, 0, 1, 0},
+    };
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        print_message("%s\n", rows[i].about);
+        open_tcp(tape, &c, 0);
+        data(tape, &c, SS_CLIENT, 20500, &hello13);
+        size_t piece = server13.length / 10 + 1;
+        unsigned first = tape->count;
+        for (unsigned n = 0; n < 10 + rows[i].copies; n++) {
+            size_t from = n % 10 * piece;
+            send_as(tape, &c, SS_SERVER, 21000 + n % 10 * 10 + n / 10 * 400,
+                    (struct send){.offset = (int64_t)from,
+                                  .acked = n < 10 ? rows[i].acked : AUTO,
+                                  .payload = &server13,
+                                  .from = from,
+                                  .to = from + piece < server13.length ? from + piece : server13.length});
+            number(tape, first + n, rows[i].first_id == 0 ? 0 : n < 10 ? 500 + n : rows[i].first_id + n - 10);
+        }
+        data(tape, &c, SS_CLIENT, 41000, &answer13);
+        ack(tape, &c, SS_SERVER, 41020);
+        struct played *played = play(tape);
+        assert_int_equal(only_one(played)->mirror_duplicates, rows[i].duplicates);
+        assert_int_equal(only_one(played)->server_retransmits, rows[i].retransmits);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
 static void bytes_that_the_mirror_lost_blame_the_tap(void **state)
 {
     (void)state;
@@ -1142,6 +1245,32 @@ static void bytes_that_the_mirror_lost_blame_the_tap(void **state)
     assert_int_equal(finding->verdict, SS_VERDICT_TAP);
     close_player(played);
     free_tape(tape);
+}
+
+/* Tickets that the server sends with its acknowledgement of the answer, through the port that is behind. */
+static void what_was_acknowledged_lately_is_not_lost_yet_when_the_handshake_ends(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t end_us;
+        uint32_t missing;
+    } rows[] = {{53020, 0}, {61999, 0}, {62000, 403}};
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+
+        put_tls13(tape, &c, 0);
+        drop_last(tape, 1);
+        send_as(tape, &c, SS_CLIENT, 52000,
+                (struct send){.offset = AUTO, .acked = (int64_t)server13.length + 403});
+        ack(tape, &c, SS_SERVER, rows[i].end_us);
+        struct played *played = play(tape);
+        assert_int_equal(only_one(played)->outcome, SS_OUTCOME_COMPLETE);
+        assert_int_equal(only_one(played)->tap_missing_bytes, rows[i].missing);
+        close_player(played);
+        free_tape(tape);
+    }
 }
 
 /* ---- what comes before TLS */
@@ -2352,8 +2481,8 @@ static void a_handshake_that_is_stuck_is_reported_open_and_judged_in_the_end(voi
     free_tape(tape);
 }
 
-/* One handshake whole, one in the next second of which the mirror lost the answer; each second to itself,
- * however many packets are analyzed at once. */
+/* One handshake whole, one in the next second of which the mirror lost the answer, as its acknowledgement and
+ * the client's own later number say; each second to itself, however many packets are analyzed at once. */
 static void what_the_mirror_loses_is_told_by_the_second(void **state)
 {
     (void)state;
@@ -2367,6 +2496,7 @@ static void what_the_mirror_loses_is_told_by_the_second(void **state)
     free(tape->frames[tape->count - 2].bytes); /* the answer; its acknowledgement is the last packet */
     tape->frames[tape->count - 2] = tape->frames[tape->count - 1];
     tape->count--;
+    ack(tape, &holed, SS_CLIENT, SECOND + 70000);
     for (size_t i = 0; i < ROWS(bursts); i++) {
         struct played *played = play_with(tape, plain_config(), bursts[i]);
         const struct ss_mirror_loss *loss = &played->mirror_loss;
@@ -2379,6 +2509,42 @@ static void what_the_mirror_loses_is_told_by_the_second(void **state)
         close_player(played);
     }
     free_tape(tape);
+}
+
+/* Bytes that the server never sent, whatever it says later; and of each second the rest is another client's.
+ */
+static void no_client_makes_the_mirror_lose_by_acknowledging_what_was_never_sent(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        bool is_before_hello, is_server_quiet;
+    } rows[] = {
+        {"before any data of the server, which answers it as wrong", true, false},
+        {"after the flight, which the server answers as wrong", false, false},
+        {"after the flight, and the server is silent", false, true},
+    };
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection liar = connection_of(51234), other = connection_of(51235);
+        print_message("%s\n", rows[i].about);
+        open_tcp(tape, &liar, 0);
+        data(tape, &liar, SS_CLIENT, 20500, &hello13);
+        if (!rows[i].is_before_hello)
+            data(tape, &liar, SS_SERVER, 21700, &server13);
+        send_as(tape, &liar, SS_CLIENT, 41800, (struct send){.offset = AUTO, .acked = 1000000});
+        if (!rows[i].is_server_quiet)
+            ack(tape, &liar, SS_SERVER, 41820);
+        send_as(tape, &liar, SS_CLIENT, 61800, (struct send){.offset = AUTO, .acked = 1000000});
+        put_tls13(tape, &other, 100000);
+        struct played *played = play(tape);
+        const struct ss_mirror_loss *loss = &played->mirror_loss;
+        assert_int_equal(loss->missing_bytes, 0);
+        assert_int_equal(ss_mirror_loss_ppm(loss, EPOCH_NS, EPOCH_NS + US(SECOND)), 0);
+        close_player(played);
+        free_tape(tape);
+    }
 }
 
 static void other_bytes_at_the_same_place_are_counted_and_the_first_copy_counts(void **state)
@@ -2422,6 +2588,75 @@ static void other_bytes_at_the_same_place_are_counted_and_the_first_copy_counts(
 }
 
 /* Two segments whose ends compare otherwise than their beginnings do (RFC 9293 section 3.4). */
+/* The second half of a hello first, then all before it and a part of it: from another hello, or from it. */
+static void other_bytes_at_the_place_of_early_ones_are_counted_too(void **state)
+{
+    (void)state;
+    struct tls_bytes other = hello13;
+
+    other.at[120] ^= 0x20;
+    for (unsigned is_other = 0; is_other < 2; is_other++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        open_tcp(tape, &c, 0);
+        send_as(tape, &c, SS_CLIENT, 20500, (struct send){.offset = 100, .payload = &hello13, .from = 100});
+        send_as(tape, &c, SS_CLIENT, 20600,
+                (struct send){.payload = is_other ? &other : &hello13, .to = 150});
+        data(tape, &c, SS_SERVER, 26000, &server13);
+        data(tape, &c, SS_CLIENT, 46000, &answer13);
+        ack(tape, &c, SS_SERVER, 46020);
+        struct played *played = play(tape);
+        assert_int_equal(only_one(played)->conflicts, is_other);
+        assert_string_equal(only_one(played)->tls.sni, "example.com");
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+/* TCP Fast Open (RFC 7413), of which the server makes use or not, and for which the client sends its hello
+ * again after the SYN-ACK or not. */
+static void a_hello_in_the_syn_counts_where_the_server_took_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        bool is_taken, is_sent_again;
+        int64_t hello_us;
+        unsigned retransmits;
+    } rows[] = {
+        {"taken", true, false, 0, 0},
+        {"taken, and sent again all the same", true, true, 0, 1},
+        {"refused", false, true, 200100, 0},
+    };
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        print_message("%s\n", rows[i].about);
+        send_as(tape, &c, SS_CLIENT, 0,
+                (struct send){.flags = SS_TCP_SYN, .no_ack = true, .payload = &hello13});
+        send_as(tape, &c, SS_SERVER, 40,
+                (struct send){.flags = SS_TCP_SYN, .acked = rows[i].is_taken ? AUTO : 0});
+        send_as(tape, &c, SS_CLIENT, 200000, (struct send){.offset = rows[i].is_taken ? AUTO : 0});
+        if (rows[i].is_sent_again)
+            send_as(tape, &c, SS_CLIENT, 200100, (struct send){.payload = &hello13});
+        data(tape, &c, SS_SERVER, 201000, &server13);
+        data(tape, &c, SS_CLIENT, 401000, &answer13);
+        ack(tape, &c, SS_SERVER, 401100);
+        struct played *played = play(tape);
+        const struct ss_finding *finding = only_one(played);
+        assert_int_equal(finding->outcome, SS_OUTCOME_COMPLETE);
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO_FIRST], US(rows[i].hello_us));
+        assert_int_equal(finding->mark_ns[SS_MARK_CLIENT_HELLO], US(rows[i].hello_us));
+        assert_int_equal(finding->client_retransmits, rows[i].retransmits);
+        assert_int_equal(finding->judged.share_ns[SS_SHARE_LOSS], 0);
+        assert_int_equal(finding->conflicts, 0);
+        assert_string_equal(finding->tls.sni, "example.com");
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
 static void segments_half_a_circle_apart_have_no_bytes_in_common(void **state)
 {
     (void)state;
@@ -3039,7 +3274,7 @@ static void an_entry_given_away_within_a_burst_is_not_taken_for_the_connection_i
     free_tape(tape);
 }
 
-static void a_handshake_whose_hello_was_seen_keeps_its_block(void **state)
+static void a_handshake_that_was_answered_keeps_its_block(void **state)
 {
     (void)state;
     struct tape *tape = new_tape();
@@ -3049,6 +3284,7 @@ static void a_handshake_whose_hello_was_seen_keeps_its_block(void **state)
     for (unsigned i = 0; i < 1024; i++) {
         struct connection c = connection_of((uint16_t)(1000 + i));
         data(tape, &c, SS_CLIENT, i, &hello13);
+        data(tape, &c, SS_SERVER, i, &server13);
     }
     struct connection late = connection_of(9);
     put_tls13(tape, &late, 5 * SECOND);
@@ -3056,6 +3292,46 @@ static void a_handshake_whose_hello_was_seen_keeps_its_block(void **state)
     feed_rest(played, tape, 0);
     assert_int_equal(ss_analyzer_counters(played->analyzer)->handshakes_full, 1);
     assert_int_equal(played->count, 0);
+    free_tape(tape);
+    close_player(played);
+}
+
+/* A second after its hello the server has not answered; meanwhile 1024 blocks are held by lone beginnings of
+ * hellos, and more come. */
+static void lone_beginnings_of_hellos_keep_no_block_from_a_slow_handshake(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct ss_analyzer_config config = plain_config();
+    struct connection slow = connection_of(9), c;
+
+    config.flows_max = 4000;
+    for (unsigned i = 0; i < 1023; i++) {
+        c = connection_of((uint16_t)(1000 + i));
+        send_as(tape, &c, SS_CLIENT, i, (struct send){.payload = &hello13, .to = 6});
+    }
+    open_tcp(tape, &slow, 9 * SECOND);
+    data(tape, &slow, SS_CLIENT, 9 * SECOND + 20500, &hello13);
+    ack(tape, &slow, SS_SERVER, 9 * SECOND + 20530);
+    for (unsigned i = 0; i < 800; i++) {
+        c = connection_of((uint16_t)(3000 + i));
+        send_as(tape, &c, SS_CLIENT, 9 * SECOND + 100000 + 2 * i * 1000,
+                (struct send){.payload = &hello13, .to = 6});
+    }
+    data(tape, &slow, SS_SERVER, 11 * SECOND, &server13);
+    data(tape, &slow, SS_CLIENT, 11 * SECOND + 20000, &answer13);
+    ack(tape, &slow, SS_SERVER, 11 * SECOND + 20020);
+    struct played *played = open_player(config);
+    feed_rest(played, tape, 0);
+    const struct ss_analyzer_counters *counters = ss_analyzer_counters(played->analyzer);
+    assert_int_equal(counters->handshakes_full, 0);
+    assert_int_equal(counters->lacking_evidence, 800);
+    assert_int_equal(played->count, 801);
+    assert_true(played->found[0].lacks_evidence);
+    const struct ss_finding *last = &played->found[played->count - 1];
+    assert_int_equal(last->client.port, 9);
+    assert_int_equal(last->outcome, SS_OUTCOME_COMPLETE);
+    assert_false(last->lacks_evidence);
     free_tape(tape);
     close_player(played);
 }
@@ -3075,6 +3351,133 @@ static void hellos_that_find_no_block_are_counted(void **state)
     assert_int_equal(ss_analyzer_counters(played->analyzer)->hellos_full, 6);
     close_player(played);
     free_tape(tape);
+}
+
+static const struct ss_finding *found_of(const struct played *played, uint16_t client_port)
+{
+    unsigned i = 0;
+
+    while (i < played->count && played->found[i].client.port != client_port)
+        i++;
+    assert_true(i < played->count);
+    return &played->found[i];
+}
+
+/* Half a hello, and nothing more. */
+static void put_half_hellos(struct tape *tape, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct connection c = connection_of((uint16_t)(1000 + i));
+        send_as(tape, &c, SS_CLIENT, i, (struct send){.payload = &hello13, .to = 100});
+    }
+}
+
+static void half_hellos_give_their_blocks_to_hellos_of_a_second_later(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        int64_t us;
+        bool is_read;
+    } rows[] = {{"half a second", SECOND / 2, false}, {"two seconds", 2 * SECOND, true}};
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(9);
+        print_message("%s\n", rows[i].about);
+        put_half_hellos(tape, 64); /* as many as there are blocks */
+        send_as(tape, &c, SS_CLIENT, rows[i].us, (struct send){.payload = &hello13, .to = 100});
+        send_as(tape, &c, SS_CLIENT, rows[i].us + 10,
+                (struct send){.offset = AUTO, .payload = &hello13, .from = 100});
+        data(tape, &c, SS_SERVER, rows[i].us + 20, &server13);
+        data(tape, &c, SS_CLIENT, rows[i].us + 20000, &answer13);
+        ack(tape, &c, SS_SERVER, rows[i].us + 20100);
+        struct played *played = open_player(plain_config());
+        feed_rest(played, tape, 0);
+        assert_int_equal(played->count, 1);
+        assert_string_equal(played->found[0].tls.sni, rows[i].is_read ? "example.com" : "");
+        assert_false(played->found[0].lacks_evidence);
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->hellos_full, 1);
+        flush(played);
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->lacking_evidence, rows[i].is_read);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void a_hello_that_gave_its_block_away_is_a_hello_all_the_same(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct connection c = connection_of(1000);
+
+    put_half_hellos(tape, 64);
+    for (unsigned i = 0; i < 64; i++) {
+        struct connection other = connection_of((uint16_t)(2000 + i));
+        send_as(tape, &other, SS_CLIENT, 2 * SECOND + i, (struct send){.payload = &hello13, .to = 100});
+    }
+    send_as(tape, &c, SS_CLIENT, 3 * SECOND, (struct send){.offset = 100, .payload = &hello13, .from = 100});
+    data(tape, &c, SS_SERVER, 3 * SECOND + 20, &server13);
+    data(tape, &c, SS_CLIENT, 3 * SECOND + 20000, &answer13);
+    ack(tape, &c, SS_SERVER, 3 * SECOND + 20100);
+    struct played *played = open_player(plain_config());
+    feed_rest(played, tape, 0);
+    assert_int_equal(played->count, 1);
+    assert_int_equal(played->found[0].outcome, SS_OUTCOME_COMPLETE);
+    assert_int_equal(played->found[0].mark_ns[SS_MARK_CLIENT_HELLO], US(3 * SECOND));
+    assert_string_equal(played->found[0].tls.sni, "");
+    assert_true(played->found[0].lacks_evidence);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->hellos_full, 64);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* A hello whose second half comes first, of others that have every block for segments out of order. */
+static void stalled_connections_give_their_early_segments_for_those_of_a_second_later(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *about;
+        int64_t us;
+        enum ss_outcome outcome;
+    } rows[] = {
+        {"half a second", SECOND / 2, SS_OUTCOME_UNFINISHED},
+        {"two seconds", 2 * SECOND, SS_OUTCOME_COMPLETE},
+    };
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(9);
+        print_message("%s\n", rows[i].about);
+        for (unsigned n = 0; n < 512; n++) { /* there are 512 blocks; each connection has eight */
+            struct connection other = connection_of((uint16_t)(1000 + n / 8));
+            if (n % 8 == 0)
+                syn(tape, &other, n);
+            send_as(tape, &other, SS_CLIENT, n,
+                    (struct send){.offset = 10 + 2 * (n % 8), .payload = &hello13, .to = 1});
+        }
+        open_tcp(tape, &c, rows[i].us);
+        send_as(tape, &c, SS_CLIENT, rows[i].us + 20500,
+                (struct send){.offset = 100, .payload = &hello13, .from = 100});
+        send_as(tape, &c, SS_CLIENT, rows[i].us + 20510, (struct send){.payload = &hello13, .to = 100});
+        ack(tape, &c, SS_SERVER, rows[i].us + 20600);
+        data(tape, &c, SS_SERVER, rows[i].us + 21000, &server13);
+        data(tape, &c, SS_CLIENT, rows[i].us + 41000, &answer13);
+        ack(tape, &c, SS_SERVER, rows[i].us + 41100);
+        ack(tape, &c, SS_CLIENT, rows[i].us + 61100);
+        struct played *played = open_player(plain_config());
+        feed_rest(played, tape, 0);
+        bool is_kept = rows[i].outcome == SS_OUTCOME_COMPLETE;
+        assert_int_equal(ss_analyzer_counters(played->analyzer)->segments_full,
+                         is_kept ? 8 : 2); /* the half, and the answer behind the hole */
+        flush(played);
+        const struct ss_finding *finding = found_of(played, 9);
+        assert_int_equal(finding->outcome, rows[i].outcome);
+        assert_int_equal(finding->lacks_evidence, !is_kept);
+        assert_int_equal(played->mirror_loss.missing_bytes, 0); /* they were shown */
+        close_player(played);
+        free_tape(tape);
+    }
 }
 
 /* Connections with a SYN, or a SYN-ACK, that is sent again, and nothing more. */
@@ -3746,22 +4149,6 @@ static void new_limits_hold_from_then_on(void **state)
 
 /* ---- mirrors as they come */
 
-#define IP_AT   14
-#define DATA_AT 34
-
-static void put_copy(struct tape *tape, const struct ss_frame *like, int64_t time_ns)
-{
-    struct taped *taped = &tape->frames[tape->count++];
-
-    assert_true(tape->count <= TAPE_MAX);
-    taped->frame = *like;
-    taped->bytes = malloc(like->captured);
-    assert_non_null(taped->bytes);
-    memcpy(taped->bytes, like->data, like->captured);
-    taped->frame.data = taped->bytes;
-    taped->frame.time_ns = time_ns;
-}
-
 /* Bytes from..to of the packet's data, as a fragment. */
 static void put_piece(struct tape *tape, const struct ss_frame *frame, unsigned id, unsigned from,
                       unsigned to, int64_t time_ns)
@@ -4006,7 +4393,10 @@ int main(void)
         cmocka_unit_test(an_ack_shown_before_its_syn_ack_is_the_ack_all_the_same),
         cmocka_unit_test(a_hello_out_of_order_after_a_missed_syn_is_put_together),
         cmocka_unit_test(a_mirror_that_shows_everything_twice_changes_nothing),
+        cmocka_unit_test(copies_that_were_changed_on_their_way_are_the_mirror_s_too),
+        cmocka_unit_test(the_copy_of_a_packet_is_known_however_many_are_shown_in_between),
         cmocka_unit_test(bytes_that_the_mirror_lost_blame_the_tap),
+        cmocka_unit_test(what_was_acknowledged_lately_is_not_lost_yet_when_the_handshake_ends),
         cmocka_unit_test(the_clock_error_is_that_of_the_latest_stamped_packet_even_after_the_handshake),
         cmocka_unit_test(a_proxy_protocol_header_in_any_pieces_gives_its_addresses_and_no_mark),
         cmocka_unit_test(a_long_proxy_protocol_header_is_passed_over),
@@ -4044,7 +4434,10 @@ int main(void)
         cmocka_unit_test(the_alert_that_ended_it_is_the_one_that_is_named),
         cmocka_unit_test(a_handshake_that_is_stuck_is_reported_open_and_judged_in_the_end),
         cmocka_unit_test(what_the_mirror_loses_is_told_by_the_second),
+        cmocka_unit_test(no_client_makes_the_mirror_lose_by_acknowledging_what_was_never_sent),
         cmocka_unit_test(other_bytes_at_the_same_place_are_counted_and_the_first_copy_counts),
+        cmocka_unit_test(other_bytes_at_the_place_of_early_ones_are_counted_too),
+        cmocka_unit_test(a_hello_in_the_syn_counts_where_the_server_took_it),
         cmocka_unit_test(segments_half_a_circle_apart_have_no_bytes_in_common),
         cmocka_unit_test(of_the_seconds_of_several_analyzers_the_newest_are_known),
         cmocka_unit_test(a_handshake_broken_off_late_is_judged_once),
@@ -4068,8 +4461,12 @@ int main(void)
         cmocka_unit_test(what_was_sent_again_measures_no_round_trip),
         cmocka_unit_test(a_connection_closed_on_one_side_lives_on),
         cmocka_unit_test(an_entry_given_away_within_a_burst_is_not_taken_for_the_connection_it_was),
-        cmocka_unit_test(a_handshake_whose_hello_was_seen_keeps_its_block),
+        cmocka_unit_test(a_handshake_that_was_answered_keeps_its_block),
+        cmocka_unit_test(lone_beginnings_of_hellos_keep_no_block_from_a_slow_handshake),
         cmocka_unit_test(hellos_that_find_no_block_are_counted),
+        cmocka_unit_test(half_hellos_give_their_blocks_to_hellos_of_a_second_later),
+        cmocka_unit_test(a_hello_that_gave_its_block_away_is_a_hello_all_the_same),
+        cmocka_unit_test(stalled_connections_give_their_early_segments_for_those_of_a_second_later),
         cmocka_unit_test(half_open_connections_give_their_blocks_of_evidence_away),
         cmocka_unit_test(
             a_half_open_connection_that_is_answered_after_all_lacks_the_evidence_that_it_gave_away),

@@ -410,11 +410,13 @@ static void a_pool_gives_each_block_once(void **state)
     assert_int_equal(ss_pool_take(&pool), SS_POOL_NONE);
     assert_int_equal(pool.refusals, 1);
     assert_int_equal(pool.used, 3);
+    assert_true(ss_pool_is_empty(&pool));
 
     memset(ss_pool_at(&pool, b), 0xff, sizeof(memory[0]));
     ss_pool_give(&pool, b);
     ss_pool_give(&pool, a);
     assert_int_equal(pool.used, 1);
+    assert_false(ss_pool_is_empty(&pool));
     assert_int_equal(ss_pool_take(&pool), a);
     assert_int_equal(ss_pool_take(&pool), b);
     assert_int_equal(ss_pool_take(&pool), SS_POOL_NONE);

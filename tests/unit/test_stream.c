@@ -584,12 +584,19 @@ static void a_segment_that_claims_more_captured_than_sent_is_cut_to_what_was_sen
 
 /* ---- holes that stay ---------------------------------------------------------------------------------- */
 
-static void skip_hole(struct bench *bench, int64_t time_ns, uint32_t missing)
+/* sent: offset before which the sender had sent everything. */
+static void skip_hole_to(struct bench *bench, uint32_t sent, int64_t time_ns, uint32_t missing)
 {
-    assert_int_equal(ss_stream_skip_hole(&bench->stream, &bench->pool, time_ns), missing);
+    sent += bench->stream.first;
+    assert_int_equal(ss_stream_skip_hole(&bench->stream, &bench->pool, sent, time_ns), missing);
     memset(bench->text + bench->length, '?', missing);
     bench->length += missing;
     drain(bench, NULL);
+}
+
+static void skip_hole(struct bench *bench, int64_t time_ns, uint32_t missing)
+{
+    skip_hole_to(bench, ss_stream_acknowledged(&bench->stream) - bench->stream.first, time_ns, missing);
 }
 
 static void a_hole_is_skipped_to_what_is_held_behind_it(void **state)
@@ -624,6 +631,37 @@ static void a_hole_is_skipped_only_as_far_as_it_was_acknowledged(void **state)
     skip_hole(bench, 600, 2);
     expect_text(bench, "??cdef??");
     assert_int_equal(seen_at(bench, 8), 600);
+    close_bench(bench);
+}
+
+static void a_hole_is_skipped_only_as_far_as_its_sender_had_sent(void **state)
+{
+    (void)state;
+    struct bench *bench = open_bench(UINT32_MAX - 2, BLOCKS);
+    feed(bench, 0, "ab", 100);
+    acknowledge(bench, 1000, 200);
+    skip_hole_to(bench, 2, 300, 0);
+    skip_hole_to(bench, 1, 300, 0);
+    skip_hole_to(bench, 4, 300, 2);
+    expect_text(bench, "ab??");
+    feed(bench, 6, "gh", 400);
+    skip_hole_to(bench, 4, 500, 2);
+    expect_text(bench, "ab????gh");
+    close_bench(bench);
+}
+
+static void a_stream_that_starts_anew_has_seen_nothing(void **state)
+{
+    (void)state;
+    struct bench *bench = open_bench(UINT32_MAX - 2, BLOCKS);
+    feed(bench, 0, "ab", 100);
+    feed(bench, 4, "ef", 200);
+    ss_stream_restart(&bench->stream, &bench->pool);
+    assert_int_equal(bench->pool.used, 0);
+    bench->length = 0;
+    assert_int_equal(feed(bench, 0, "abcd", 300).kind, SS_SEGMENT_NEW);
+    expect_text(bench, "abcd");
+    assert_int_equal(seen_at(bench, 2), 300);
     close_bench(bench);
 }
 
@@ -912,6 +950,8 @@ int main(void)
         cmocka_unit_test(a_segment_that_claims_more_captured_than_sent_is_cut_to_what_was_sent),
         cmocka_unit_test(a_hole_is_skipped_to_what_is_held_behind_it),
         cmocka_unit_test(a_hole_is_skipped_only_as_far_as_it_was_acknowledged),
+        cmocka_unit_test(a_hole_is_skipped_only_as_far_as_its_sender_had_sent),
+        cmocka_unit_test(a_stream_that_starts_anew_has_seen_nothing),
         cmocka_unit_test(a_stream_without_a_hole_skips_nothing),
         cmocka_unit_test(bytes_not_taken_are_dropped_and_their_blocks_come_back),
         cmocka_unit_test(the_time_of_a_byte_is_when_all_up_to_it_was_there),

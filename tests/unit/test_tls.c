@@ -471,6 +471,68 @@ static void a_block_is_held_from_the_first_piece_until_the_next_call(void **stat
     reader_end(&reader);
 }
 
+static void it_is_known_beforehand_where_a_block_may_be_wanted(void **state)
+{
+    (void)state;
+    static struct reader reader;
+    static struct tls_bytes wire;
+    static const struct {
+        const char *about, *wire;
+        bool is_wanted;
+    } rows[] = {
+        {"a whole hello", HELLO, false},
+        {"a whole hello, and data", HELLO "17 0303 0010 aabb", false},
+        {"half a hello", "16 0303 0006 01 000002 aa", true},
+        {"half a hello behind a middlebox's change of cipher", "14 0303 0001 01 16 0303 0006 01 000002",
+         true},
+        {"a record's header without its body", "16 0303 0006", true},
+        {"half a record's header", "16 0303", true},
+        {"half a certificate", "16 0303 0106 0b 000102 aa", false},
+        {"half a record of data", "17 0303 0010 aa", false},
+        {"nothing", "", false},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        print_message("%s\n", rows[i].about);
+        wire.length = 0;
+        tls_put_hex(&wire, rows[i].wire);
+        reader_start(&reader, BLOCKS);
+        assert_int_equal(ss_tls_may_collect(&reader.direction, ss_span_of(wire.at, wire.length)),
+                         rows[i].is_wanted);
+    }
+    wire.length = 0;
+    tls_put_hex(&wire,
+                "16 0303 0006 01 000002 aabb 16 0303 0003 02 0000 16 0303 0003 02 cc dd 17 0303 0001 ee");
+    for (size_t piece = 1; piece <= wire.length; piece++) {
+        reader_start(&reader, BLOCKS);
+        for (size_t at = 0; at < wire.length; at += piece) {
+            size_t bytes = wire.length - at < piece ? wire.length - at : piece;
+            bool may = ss_tls_may_collect(&reader.direction, ss_span_of(wire.at + at, bytes));
+            uint32_t block = reader.direction.block;
+            feed(&reader, wire.at + at, bytes);
+            assert_true(may || block != SS_POOL_NONE || reader.pool.used == 0);
+        }
+        reader_end(&reader);
+    }
+}
+
+static void a_hello_that_is_forgotten_is_reported_but_not_kept(void **state)
+{
+    (void)state;
+    static struct reader reader;
+    static struct tls_bytes wire;
+    wire.length = 0;
+    tls_put_hex(&wire, "16 0303 0006 01 000002 aabb 16 0303 0005 01 000001 cc");
+    reader_start(&reader, BLOCKS);
+    feed(&reader, wire.at, 10);
+    assert_int_equal(reader.pool.used, 1);
+    ss_tls_forget(&reader.direction, &reader.pool);
+    assert_int_equal(reader.pool.used, 0);
+    feed(&reader, wire.at + 10, wire.length - 10);
+    assert_string_equal(reader.text, "begin 0-6, msg1 5-11 -, msg1 16-21 cc");
+    reader_end(&reader);
+}
+
 static void a_direction_that_stops_or_breaks_in_a_hello_gives_its_block_back(void **state)
 {
     (void)state;
@@ -607,6 +669,8 @@ int main(void)
         cmocka_unit_test(a_certificate_of_any_length_takes_no_block),
         cmocka_unit_test(without_a_free_block_a_hello_is_reported_but_not_kept),
         cmocka_unit_test(a_block_is_held_from_the_first_piece_until_the_next_call),
+        cmocka_unit_test(it_is_known_beforehand_where_a_block_may_be_wanted),
+        cmocka_unit_test(a_hello_that_is_forgotten_is_reported_but_not_kept),
         cmocka_unit_test(a_direction_that_stops_or_breaks_in_a_hello_gives_its_block_back),
         cmocka_unit_test(bytes_that_nobody_saw_are_passed_over_inside_a_record),
         cmocka_unit_test(offsets_wrap_after_four_gigabytes),
