@@ -429,7 +429,12 @@ static void what_contradicts_is_refused_alone_and_with_its_place(void **state)
          "t: lcores.rx[0]: -1 is out of range (wanted: 0 to 127)"},
         {"ports", "[\"a\", {\"device\": \"a\"}]",
          "t: ports[1]: \"a\" is the device of ports[0] already (wanted: one of its own)"},
-        {"ports", "[\"\"]", "t: ports[0]: \"\" is out of range (wanted: 1 to 255 bytes)"},
+        {"ports", "[\"\"]", "t: ports[0]: \"\" is out of range (wanted: 1 to 63 bytes)"},
+        {"ports", "[\"0123456789012345678901234567890123456789012345678901234567890123\"]",
+         "t: ports[0]: \"0123456789012345678901234567890123456789012345678901234567...\" is out of range "
+         "(wanted: 1 to 63 bytes)"},
+        {"ports", "[{\"device\": \"a\", \"rx_queues\": 17}]",
+         "t: ports[0].rx_queues: 17 is out of range (wanted: 0 to 16)"},
         {"history", "{\"handshakes\": {\"memory\": \"1MiB\", \"per_flow\": \"512KiB\"}}",
          "t: history.handshakes.per_flow: \"512KiB\" is above a quarter of what an analyzer has of memory "
          "(wanted: a "
@@ -558,9 +563,9 @@ static void values_are_compared_with_each_other_where_they_could_be_read(void **
         {"ports",
          "[\"a\", 5, \"\", {\"device\": \"a\", \"rx_queues\": \"x\"}, \"\"]",
          {"t: ports[1]: 5 is not a port (wanted: the name of a device, or an object with device)",
-          "t: ports[2]: \"\" is out of range (wanted: 1 to 255 bytes)",
-          "t: ports[3].rx_queues: \"x\" is not an integer (wanted: 0 to 64)",
-          "t: ports[4]: \"\" is out of range (wanted: 1 to 255 bytes)",
+          "t: ports[2]: \"\" is out of range (wanted: 1 to 63 bytes)",
+          "t: ports[3].rx_queues: \"x\" is not an integer (wanted: 0 to 16)",
+          "t: ports[4]: \"\" is out of range (wanted: 1 to 63 bytes)",
           "t: ports[3]: \"a\" is the device of ports[0] already (wanted: one of its own)"}},
         {"history",
          "{\"handshakes\": {\"memory\": \"much\", \"per_flow\": \"1GiB\"}, \"snaplen\": 262144,"
