@@ -3,6 +3,7 @@
 #include "appliance.h"
 #include "control/control.h"
 #include "eal.h"
+#include "memory.h"
 #include "telemetry/telemetry.h"
 
 #include <errno.h>
@@ -20,13 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXIT_USAGE     2
-#define WHY_BYTES      512
-#define MBUF_CACHE     256
-#define MBUFS_OF_LCORE (2 * MBUF_CACHE + 2 * SS_WORKER_BURST)
-#define RING_BYTES     (256ull << 20) /* of mbufs that may wait between lcores, in all */
-#define FLOW_BYTES     256            /* of the flow table, and of what goes with it */
-#define OTHER_BYTES    (96ull << 20)  /* handshakes under way, export blocks, the EAL's own */
+#define EXIT_USAGE 2
+#define WHY_BYTES  512
 
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -41,41 +37,13 @@ static void say(const char *format, ...)
     va_end(arguments);
 }
 
-/* ---- sizes ---- */
-
-static unsigned lcores_of(const struct ss_config *config)
-{
-    return config->rx_count + config->analyzer_count;
-}
-
-/* Everything that can hold an mbuf, full. */
-static unsigned mbuf_count(const struct ss_config *config)
-{
-    uint64_t waiting = RING_BYTES / ss_port_mbuf_room(config);
-    uint64_t rings = (uint64_t)config->analyzer_count * SS_PACKET_RING;
-    bool is_alone = config->rx_count == 1 && config->analyzer_count == 1 &&
-                    config->rx_lcores[0] == config->analyzer_lcores[0];
-
-    if (rings > waiting)
-        rings = waiting;
-    return ss_port_descriptors(config, config->rx_count) + (is_alone ? 0 : (unsigned)rings) +
-           lcores_of(config) * MBUFS_OF_LCORE;
-}
-
-static uint64_t memory_bytes(const struct ss_config *config)
-{
-    return config->handshakes_bytes + config->recent_bytes + (uint64_t)config->flows_max * FLOW_BYTES +
-           (uint64_t)mbuf_count(config) * (ss_port_mbuf_room(config) + sizeof(struct rte_mbuf)) + OTHER_BYTES;
-}
-
 /* ---- the ladder, from the bottom up: each step says what failed ---- */
 
 static bool start_eal(struct ss_appliance *appliance, char *const *eal_args)
 {
     char why[WHY_BYTES];
 
-    appliance->has_eal =
-        ss_eal_start(appliance->config, eal_args, memory_bytes(appliance->config), why, sizeof(why)) == 0;
+    appliance->has_eal = ss_eal_start(appliance->config, eal_args, why, sizeof(why)) == 0;
     if (!appliance->has_eal)
         say("%s", why);
     return appliance->has_eal;
@@ -103,17 +71,17 @@ static bool make_pools(struct ss_appliance *appliance)
         say("no room in mbufs for arrival times: %s", rte_strerror(-error));
         return false;
     }
-    appliance->mbufs = rte_pktmbuf_pool_create("ss_mbufs", mbuf_count(config), MBUF_CACHE, 0,
+    appliance->mbufs = rte_pktmbuf_pool_create("ss_mbufs", ss_memory_mbufs(config), SS_MBUF_CACHE, 0,
                                                ss_port_mbuf_room(config), SOCKET_ID_ANY);
     if (appliance->mbufs != NULL)
         appliance->blocks =
             rte_mempool_create("ss_blocks", SS_EXPORT_BLOCKS, SS_EXPORT_BLOCK_BYTES, 0, 0, NULL, NULL, NULL,
                                NULL, SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
     if (appliance->blocks == NULL)
-        say("no memory for %u mbufs of %u bytes and %u export blocks (%s): about %llu MiB are wanted in all; "
-            "reserve more hugepages, or raise -m in eal",
-            mbuf_count(config), (unsigned)ss_port_mbuf_room(config), SS_EXPORT_BLOCKS,
-            rte_strerror(rte_errno), (unsigned long long)memory_bytes(config) >> 20);
+        say("no memory for %u mbufs of %u bytes and %u export blocks (%s): %u MiB are wanted in all; reserve "
+            "more hugepages, or raise -m in eal to it",
+            ss_memory_mbufs(config), (unsigned)ss_port_mbuf_room(config), SS_EXPORT_BLOCKS,
+            rte_strerror(rte_errno), ss_memory_mib(config, rte_eal_has_hugepages()));
     return appliance->blocks != NULL;
 }
 
@@ -187,7 +155,8 @@ static bool make_workers(struct ss_appliance *appliance)
     uint64_t hash_seed;
     char why[WHY_BYTES];
 
-    appliance->workers = calloc(lcores_of(appliance->config), sizeof(*appliance->workers));
+    appliance->workers =
+        calloc(appliance->config->rx_count + appliance->config->analyzer_count, sizeof(*appliance->workers));
     if (appliance->workers == NULL || getrandom(&hash_seed, sizeof(hash_seed), 0) != sizeof(hash_seed)) {
         say("cannot make the lcores: %s", strerror(errno));
         return false;

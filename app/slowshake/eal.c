@@ -2,6 +2,8 @@
 
 #include "eal.h"
 
+#include "memory.h"
+
 #include <errno.h>
 #include <glob.h>
 #include <rte_eal.h>
@@ -17,7 +19,6 @@
 #define ARGUMENTS_MAX  (SS_EAL_ARGS_MAX + 96)
 #define LIST_BYTES     1024
 #define FREE_HUGEPAGES "/sys/kernel/mm/hugepages/hugepages-*/free_hugepages"
-#define PAGE_BYTES     (2ull << 20)
 #define DESCRIPTORS    1024 /* among which the telemetry socket is */
 #define SOCKET_NAME    "/dpdk_telemetry.v2"
 
@@ -137,7 +138,7 @@ static bool has_free_hugepages(void)
     return pages > 0;
 }
 
-static void say_failure(const struct arguments *arguments, uint64_t wanted_bytes, char *ret_why,
+static void say_failure(const struct arguments *arguments, const struct ss_config *config, char *ret_why,
                         size_t why_bytes)
 {
     if (has_option(arguments->list, "--no-huge") || has_free_hugepages())
@@ -147,10 +148,9 @@ static void say_failure(const struct arguments *arguments, uint64_t wanted_bytes
     else
         snprintf(
             ret_why, why_bytes,
-            "no hugepages are free; reserve them with sysctl -w vm.nr_hugepages=%llu, or put \"--no-huge\", "
-            "\"-m\", \"%llu\" into eal for a trial",
-            (unsigned long long)(wanted_bytes / PAGE_BYTES + 1),
-            (unsigned long long)(wanted_bytes >> 20) + 1);
+            "no hugepages are free; reserve them with sysctl -w vm.nr_hugepages=%u, or put \"--no-huge\", "
+            "\"-m\", \"%u\" into eal for a trial",
+            ss_memory_mib(config, true) / SS_HUGEPAGE_MIB + 1, ss_memory_mib(config, false));
 }
 
 /* Without a mapping an lcore is the CPU of its number: the EAL would only print its usage. */
@@ -183,8 +183,7 @@ static int check_lcores(const struct ss_config *config, char *ret_why, size_t wh
     return 0;
 }
 
-int ss_eal_start(const struct ss_config *config, char *const *extra, uint64_t wanted_bytes, char *ret_why,
-                 size_t why_bytes)
+int ss_eal_start(const struct ss_config *config, char *const *extra, char *ret_why, size_t why_bytes)
 {
     struct arguments arguments = {0};
 
@@ -194,7 +193,7 @@ int ss_eal_start(const struct ss_config *config, char *const *extra, uint64_t wa
     rte_openlog_stream(stderr); /* 22.11 would log to stdout and to syslog */
     if (rte_eal_init(arguments.count, arguments.list) < 0) {
         int error = rte_errno;
-        say_failure(&arguments, wanted_bytes, ret_why, why_bytes);
+        say_failure(&arguments, config, ret_why, why_bytes);
         return error > 0 ? -error : -EINVAL;
     }
     int error = check_lcores(config, ret_why, why_bytes);

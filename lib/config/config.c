@@ -33,11 +33,12 @@ static struct ss_config *create(struct ss_config_reader *reader)
 static struct ss_config *read_text(struct ss_config_reader *reader, const char *text, size_t length)
 {
     json_error_t error;
-    json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    json_t *root = json_loadb(text, length, 0, &error);
     if (root == NULL) {
         ss_config_complain_at(reader, error.line, error.column, error.text);
         return NULL;
     }
+    ss_config_check_duplicates(reader, text, length);
     struct ss_config *config = create(reader);
     if (config != NULL)
         ss_config_read_section(reader, SS_SECTION_ROOT, root, config);

@@ -21,6 +21,8 @@
 #define SS_CONFIG_NAME_MAX 64
 #define SS_LCORES_MAX      64
 #define SS_PORTS_MAX       16
+#define SS_PORT_NAME_MAX   64
+#define SS_PORT_QUEUES_MAX 16
 #define SS_JOURNALS_MAX    16
 #define SS_ORIGINS_MAX     8
 #define SS_EAL_ARGS_MAX    32
@@ -29,7 +31,7 @@ enum ss_port_driver { SS_DRIVER_AF_PACKET, SS_DRIVER_AF_XDP };
 
 struct ss_config_port {
     char *device;       /* PCI address, kernel interface, or vdev */
-    unsigned rx_queues; /* 0: as many as there are rx lcores to poll them */
+    unsigned rx_queues; /* 0: as many as there are rx lcores to poll them, SS_PORT_QUEUES_MAX at most */
     enum ss_port_driver driver;
 };
 

@@ -117,6 +117,7 @@ static void read_size(struct ss_config_reader *reader, const struct ss_config_me
                       const json_t *value, uint64_t *ret_bytes)
 {
     uint64_t bytes;
+    *ret_bytes = 0;
     if (!json_is_string(value) || !ss_size_parse(json_string_value(value), json_string_length(value), &bytes))
         refuse_type(reader, member, value);
     else if (bytes < member->low || bytes > member->high)
@@ -129,6 +130,7 @@ static void read_integer(struct ss_config_reader *reader, const struct ss_config
                          const json_t *value, unsigned *ret_number)
 {
     json_int_t number = json_integer_value(value);
+    *ret_number = member->type == SS_TYPE_LCORE ? SS_CONFIG_NO_LCORE : 0;
     if (!json_is_integer(value))
         refuse_type(reader, member, value);
     else if (number < (json_int_t)member->low || number > (json_int_t)member->high)
@@ -226,6 +228,7 @@ static void read_udp_ports(struct ss_config_reader *reader, const json_t *value,
         const json_t *entry = json_array_get(value, i);
         json_int_t port = json_integer_value(entry);
         size_t path = ss_config_enter_entry(reader, i);
+        ports[i] = 0;
         if (!json_is_integer(entry) || port < 1 || port > 65535)
             ss_config_refuse(reader, entry, "a UDP port", "1 to 65535");
         else
@@ -310,15 +313,13 @@ static void read_entries(struct ss_config_reader *reader, const struct ss_config
     }
     if (!is_fitting_list(reader, member, value))
         return;
-    size_t errors = reader->errors.count;
     *count = (unsigned)json_array_size(value);
     for (size_t i = 0; i < *count; i++) {
         size_t path = ss_config_enter_entry(reader, i);
         read_entry(reader, member, json_array_get(value, i), entries + i * member->size);
         ss_config_leave(reader, path);
     }
-    if (reader->errors.count == errors)
-        ss_config_check_list(reader, member, owner);
+    ss_config_check_list(reader, member, owner);
 }
 
 static bool find_preset(const json_t *value, enum ss_journal_format *ret_format)
@@ -336,25 +337,30 @@ static bool find_preset(const json_t *value, enum ss_journal_format *ret_format)
 static void read_format(struct ss_config_reader *reader, const struct ss_config_member *member,
                         const json_t *value, struct ss_config_journal *journal)
 {
-    if (find_preset(value, &journal->format))
+    memset(reader->given, true, sizeof(reader->given));
+    if (find_preset(value, &journal->format)) {
+        ss_config_check_preset(reader, journal->format);
         return;
+    }
     if (!json_is_object(value)) {
         refuse_type(reader, member, value);
         return;
     }
-    size_t errors = reader->errors.count;
     ss_config_read_section(reader, SS_SECTION_FORMAT, value, journal);
+    const json_t *format = NULL;
     unsigned kinds = 0;
     for (unsigned i = SS_FORMAT_PRESETS; i < SS_FORMAT_COUNT; i++) {
-        if (json_object_get(value, ss_config_format_name(i)) == NULL)
+        const json_t *found = json_object_get(value, ss_config_format_name(i));
+        if (found == NULL)
             continue;
         journal->format = i;
+        format = found;
         kinds++;
     }
-    if (kinds != 1)
+    if (kinds == 1)
+        ss_config_check_format(reader, journal, format);
+    else
         ss_config_complain(reader, "has %u of regex, json and fields (wanted: exactly one)", kinds);
-    else if (reader->errors.count == errors)
-        ss_config_check_format(reader, journal);
 }
 
 static void read_list(struct ss_config_reader *reader, const struct ss_config_member *member,
@@ -434,8 +440,11 @@ static void read_value(struct ss_config_reader *reader, const struct ss_config_m
 
 static void set_default(struct ss_config_reader *reader, const struct ss_config_member *member, void *owner)
 {
+    void *field = (char *)owner + member->offset;
     if (member->type == SS_TYPE_DURATION)
-        *(int64_t *)(void *)((char *)owner + member->offset) = SS_SLOW_NEVER;
+        *(int64_t *)field = SS_SLOW_NEVER;
+    if (member->type == SS_TYPE_LCORE)
+        *(unsigned *)field = SS_CONFIG_NO_LCORE;
     if (member->standard == NULL)
         return;
     json_t *value = json_loads(member->standard, JSON_DECODE_ANY, NULL);
@@ -461,12 +470,13 @@ void ss_config_set_defaults(struct ss_config_reader *reader, enum ss_config_sect
 
 static void complain_unknown(struct ss_config_reader *reader, enum ss_config_section section, const char *key)
 {
+    char keys[SS_CONFIG_KEYS_MAX];
     const char *like = ss_config_key_like(section, key);
     size_t path = ss_config_enter(reader, key);
     if (like != NULL)
         ss_config_complain(reader, "unknown key; did you mean \"%s\"?", like);
     else
-        ss_config_complain(reader, "unknown key");
+        ss_config_complain(reader, "unknown key (wanted: %s)", ss_config_section_keys(section, keys));
     ss_config_leave(reader, path);
 }
 
@@ -477,7 +487,6 @@ void ss_config_read_section(struct ss_config_reader *reader, enum ss_config_sect
         ss_config_refuse(reader, object, "an object", "{...}");
         return;
     }
-    size_t errors = reader->errors.count;
     const struct ss_config_member *member = NULL;
     while ((member = ss_config_member_next(section, member)) != NULL) {
         const json_t *value = json_object_get(object, member->key);
@@ -492,8 +501,7 @@ void ss_config_read_section(struct ss_config_reader *reader, enum ss_config_sect
     for (; keys != NULL; keys = json_object_iter_next((json_t *)(uintptr_t)object, keys))
         if (ss_config_member_find(section, json_object_iter_key(keys)) == NULL)
             complain_unknown(reader, section, json_object_iter_key(keys));
-    if (reader->errors.count == errors)
-        ss_config_check_section(reader, section, owner);
+    ss_config_check_section(reader, section, owner);
 }
 
 static void free_strings(char **strings)

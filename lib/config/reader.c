@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES  1024
-#define FOUND_MAX_BYTES 64
-#define KEY_MAX_BYTES   64
+#define LINE_MAX_BYTES 1024
+#define KEY_MAX_BYTES  64
 
 /* How much of text fits into bytes, not ending within a UTF-8 character (RFC 3629: 10xxxxxx continues one).
  */
@@ -94,19 +93,19 @@ void ss_config_complain_at(struct ss_config_reader *reader, int line_number, int
     add_line(reader, line);
 }
 
-static void describe(const json_t *found, char ret_text[FOUND_MAX_BYTES])
+void ss_config_describe(const json_t *found, char ret_text[SS_CONFIG_FOUND_MAX])
 {
     if (json_is_object(found) || json_is_array(found)) {
-        snprintf(ret_text, FOUND_MAX_BYTES, json_is_object(found) ? "an object" : "a list");
+        snprintf(ret_text, SS_CONFIG_FOUND_MAX, json_is_object(found) ? "an object" : "a list");
         return;
     }
     char *text = json_dumps(found, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
     size_t length = text != NULL ? strlen(text) : 0;
-    if (length >= FOUND_MAX_BYTES) {
-        int kept = (int)fitting(text, FOUND_MAX_BYTES - sizeof("...\""));
-        snprintf(ret_text, FOUND_MAX_BYTES, "%.*s...\"", kept, text);
+    if (length >= SS_CONFIG_FOUND_MAX) {
+        int kept = (int)fitting(text, SS_CONFIG_FOUND_MAX - sizeof("...\""));
+        snprintf(ret_text, SS_CONFIG_FOUND_MAX, "%.*s...\"", kept, text);
     } else {
-        snprintf(ret_text, FOUND_MAX_BYTES, "%s", text != NULL ? text : "it");
+        snprintf(ret_text, SS_CONFIG_FOUND_MAX, "%s", text != NULL ? text : "it");
     }
     free(text);
 }
@@ -114,14 +113,14 @@ static void describe(const json_t *found, char ret_text[FOUND_MAX_BYTES])
 void ss_config_refuse(struct ss_config_reader *reader, const json_t *found, const char *what,
                       const char *wanted)
 {
-    char text[FOUND_MAX_BYTES];
-    describe(found, text);
+    char text[SS_CONFIG_FOUND_MAX];
+    ss_config_describe(found, text);
     ss_config_complain(reader, "%s is not %s (wanted: %s)", text, what, wanted);
 }
 
 void ss_config_refuse_range(struct ss_config_reader *reader, const json_t *found, const char *wanted)
 {
-    char text[FOUND_MAX_BYTES];
-    describe(found, text);
+    char text[SS_CONFIG_FOUND_MAX];
+    ss_config_describe(found, text);
     ss_config_complain(reader, "%s is out of range (wanted: %s)", text, wanted);
 }

@@ -6,9 +6,12 @@
 #include "config/table.h"
 
 #include <jansson.h>
+#include <limits.h>
 
-#define SS_CONFIG_PATH_MAX 512
-#define SS_CONFIG_FILE_MAX (1u << 20) /* bytes; more is no configuration */
+#define SS_CONFIG_PATH_MAX  512
+#define SS_CONFIG_FOUND_MAX 64
+#define SS_CONFIG_FILE_MAX  (1u << 20) /* bytes; more is no configuration */
+#define SS_CONFIG_NO_LCORE  UINT_MAX   /* stands where an lcore is missing or was refused */
 
 struct ss_config_reader {
     const char *file;
@@ -17,6 +20,7 @@ struct ss_config_reader {
     size_t path_length;
     bool nothing_required; /* a file may leave out what is required otherwise */
     bool out_of_memory;
+    bool given[SS_KEY_COUNT]; /* what the last format takes out of an entry, as far as it could be read */
 };
 
 /* Appends to the path; what they return goes to ss_config_leave. A path that is too long is cut. */
@@ -29,6 +33,8 @@ void ss_config_complain(struct ss_config_reader *reader, const char *format, ...
     __attribute__((format(printf, 2, 3)));
 /* Adds "FILE:LINE:COLUMN: SENTENCE". */
 void ss_config_complain_at(struct ss_config_reader *reader, int line, int column, const char *sentence);
+/* A value as it stands in the file, for sentences; cut if it is long. */
+void ss_config_describe(const json_t *found, char ret_text[SS_CONFIG_FOUND_MAX]);
 /* "FOUND is not WHAT (wanted: WANTED)" */
 void ss_config_refuse(struct ss_config_reader *reader, const json_t *found, const char *what,
                       const char *wanted);
@@ -43,15 +49,22 @@ void ss_config_read_section(struct ss_config_reader *reader, enum ss_config_sect
 /* Frees what the section's struct owns, nested ones too. */
 void ss_config_free_section(enum ss_config_section section, void *owner);
 
-/* What one table row cannot say: called for a section, a list or a format object that has no error of its
- * own. */
+/* What one table row cannot say, between values that could be read: a number that was refused is 0, a text
+ * NULL, an lcore SS_CONFIG_NO_LCORE, and nothing more is said about it. */
 void ss_config_check_section(struct ss_config_reader *reader, enum ss_config_section section,
                              const void *owner);
 void ss_config_check_list(struct ss_config_reader *reader, const struct ss_config_member *member,
                           const void *owner);
-void ss_config_check_format(struct ss_config_reader *reader, const struct ss_config_journal *journal);
+void ss_config_check_journal(struct ss_config_reader *reader, const struct ss_config_journal *journal);
+/* The journal's format: a preset, or the JSON value of its regex, json or fields. */
+void ss_config_check_preset(struct ss_config_reader *reader, enum ss_journal_format preset);
+void ss_config_check_format(struct ss_config_reader *reader, const struct ss_config_journal *journal,
+                            const json_t *format);
 bool ss_config_is_pointer(const char *text);
 bool ss_config_is_field(const char *text, size_t length);
+
+/* Complains of every key of valid JSON text that its object has already. */
+void ss_config_check_duplicates(struct ss_config_reader *reader, const char *text, size_t length);
 
 /* As ss_config_load, from text; file is the name for the errors. */
 int ss_config_load_text(const char *file, const char *text, size_t length, struct ss_config **ret_config,

@@ -174,13 +174,14 @@ const char *ss_config_type_what(enum ss_config_type type)
 }
 
 /* "a", "b" or "c" */
-static void list_words(const char *const *words, size_t count, char ret_text[SS_CONFIG_BOUNDS_MAX])
+static char *list_words(const char *const *words, size_t count, char *ret_text, size_t bytes)
 {
     size_t at = 0;
-    for (size_t i = 0; i < count && at < SS_CONFIG_BOUNDS_MAX; i++) {
+    for (size_t i = 0; i < count && at < bytes; i++) {
         const char *between = i == 0 ? "" : i + 1 == count ? " or " : ", ";
-        at += (size_t)snprintf(ret_text + at, SS_CONFIG_BOUNDS_MAX - at, "%s\"%s\"", between, words[i]);
+        at += (size_t)snprintf(ret_text + at, bytes - at, "%s\"%s\"", between, words[i]);
     }
+    return ret_text;
 }
 
 static void list_names(const char *const *names, char ret_text[SS_CONFIG_BOUNDS_MAX])
@@ -188,12 +189,12 @@ static void list_names(const char *const *names, char ret_text[SS_CONFIG_BOUNDS_
     size_t count = 0;
     while (names[count] != NULL)
         count++;
-    list_words(names, count, ret_text);
+    list_words(names, count, ret_text, SS_CONFIG_BOUNDS_MAX);
 }
 
 static void format_bounds(char ret_text[SS_CONFIG_BOUNDS_MAX])
 {
-    list_words(FORMATS, SS_FORMAT_PRESETS, ret_text);
+    list_words(FORMATS, SS_FORMAT_PRESETS, ret_text, SS_CONFIG_BOUNDS_MAX);
     size_t length = strlen(ret_text);
     snprintf(ret_text + length, SS_CONFIG_BOUNDS_MAX - length,
              ", or an object with one of regex, json and fields");
@@ -248,7 +249,18 @@ char *ss_config_member_bounds(const struct ss_config_member *member, char ret_te
     return ret_text;
 }
 
+char *ss_config_section_keys(enum ss_config_section section, char ret_text[SS_CONFIG_KEYS_MAX])
+{
+    const struct ss_config_member *member = NULL;
+    const char *keys[COUNT_OF(MEMBERS)];
+    size_t count = 0;
+    while ((member = ss_config_member_next(section, member)) != NULL)
+        keys[count++] = member->key;
+    return list_words(keys, count, ret_text, SS_CONFIG_KEYS_MAX);
+}
+
 #define KEY_TEXT_MAX 32
+#define LETTERS_MAX  2 /* that are wrong in a key that is near; of short ones less than half */
 
 static unsigned least(unsigned a, unsigned b, unsigned c)
 {
@@ -283,11 +295,11 @@ const char *ss_config_key_like(enum ss_config_section section, const char *text)
     size_t length = strlen(text);
     if (length > KEY_TEXT_MAX)
         return NULL;
-    unsigned best_distance = (unsigned)(length / 3 + 1) + 1; /* further than this is another word */
+    unsigned best_letters = LETTERS_MAX + 1;
     while ((member = ss_config_member_next(section, member)) != NULL) {
         unsigned letters = distance(text, member->key);
-        if (letters < best_distance && letters < length) {
-            best_distance = letters;
+        if (letters < best_letters && 2 * letters < length) {
+            best_letters = letters;
             best = member->key;
         }
     }

@@ -58,6 +58,7 @@ struct ss_config_member {
 };
 
 #define SS_CONFIG_BOUNDS_MAX 160
+#define SS_CONFIG_KEYS_MAX   320
 
 /* The section's members in order: start with NULL; NULL after the last. */
 const struct ss_config_member *ss_config_member_next(enum ss_config_section section,
@@ -78,6 +79,9 @@ const char *ss_config_type_what(enum ss_config_type type);
 
 /* What values it takes, for sentences: "1 to 65535"; writes and returns ret_text. */
 char *ss_config_member_bounds(const struct ss_config_member *member, char ret_text[SS_CONFIG_BOUNDS_MAX]);
+
+/* All keys of the section, for sentences: ""memory" or "per_flow""; writes and returns ret_text. */
+char *ss_config_section_keys(enum ss_config_section section, char ret_text[SS_CONFIG_KEYS_MAX]);
 
 /* The key of the section that the text most looks like; NULL: none is near. */
 const char *ss_config_key_like(enum ss_config_section section, const char *text);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "journal/taken.h"
 
+#include "config/pattern.h"
+
 #include <errno.h>
-#include <pcre2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,6 @@
 #define MATCH_LIMIT    20000
 #define HEAP_LIMIT_KIB 4096
 #define STACK_BYTES    (1u << 20) /* of compiled patterns: 32 KiB, the default, is not enough for such lines */
-#define GROUPS_MAX     64
 
 struct group {
     unsigned number;
@@ -29,33 +28,19 @@ struct ss_regex {
     pcre2_match_context *limits;
     pcre2_jit_stack *stack;
     unsigned group_count;
-    struct group groups[GROUPS_MAX];
+    struct group groups[SS_PATTERN_NAMES_MAX];
 };
 
-/* The pattern's table of names: two bytes of number, the name, a zero, each entry of the same size
- * (pcre2api). */
-static int read_groups(struct ss_regex *regex, unsigned key_count, char *ret_why, size_t why_bytes)
+static void read_groups(struct ss_regex *regex, unsigned key_count)
 {
-    uint32_t count = 0, entry_bytes = 0;
-    PCRE2_SPTR table = NULL;
-    pcre2_pattern_info(regex->code, PCRE2_INFO_NAMECOUNT, &count);
-    pcre2_pattern_info(regex->code, PCRE2_INFO_NAMEENTRYSIZE, &entry_bytes);
-    pcre2_pattern_info(regex->code, PCRE2_INFO_NAMETABLE, &table);
-    if (count > GROUPS_MAX) {
-        snprintf(ret_why, why_bytes, "the regular expression has %u named groups, more than %u", count,
-                 GROUPS_MAX);
-        return -EINVAL;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const unsigned char *entry = table + (size_t)i * entry_bytes;
+    struct ss_pattern_name names[SS_PATTERN_NAMES_MAX];
+    regex->group_count = ss_pattern_names(regex->code, names);
+    for (unsigned i = 0; i < regex->group_count; i++) {
         struct group *group = &regex->groups[i];
-        const char *name = (const char *)entry + 2;
-        group->number = (unsigned)(entry[0] << 8 | entry[1]);
-        group->name = (struct ss_text){name, strlen(name)};
+        group->number = names[i].number;
+        group->name = (struct ss_text){names[i].text, strlen(names[i].text)};
         group->key = ss_taken_key_of(group->name, key_count);
     }
-    regex->group_count = count;
-    return 0;
 }
 
 bool ss_regex_has_client(const struct ss_regex *regex)
@@ -68,15 +53,10 @@ bool ss_regex_has_client(const struct ss_regex *regex)
 
 static int compile(struct ss_regex *regex, const char *pattern, char *ret_why, size_t why_bytes)
 {
-    int error;
-    PCRE2_SIZE offset;
-    regex->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-                                PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C, &error, &offset, NULL);
+    char why[200];
+    regex->code = ss_pattern_compile(pattern, why, sizeof(why));
     if (regex->code == NULL) {
-        char text[128] = "";
-        pcre2_get_error_message(error, (PCRE2_UCHAR *)text, sizeof(text));
-        snprintf(ret_why, why_bytes, "the regular expression does not compile: %s, at offset %zu", text,
-                 (size_t)offset);
+        snprintf(ret_why, why_bytes, "the regular expression %s", why);
         return -EINVAL;
     }
     /* Without JIT (not on every architecture) matching is slower and gives the same. */
@@ -91,9 +71,8 @@ int ss_regex_create(const char *pattern, unsigned key_count, struct ss_regex **r
     if (regex == NULL)
         return -ENOMEM;
     int error = compile(regex, pattern, ret_why, why_bytes);
-    if (error == 0)
-        error = read_groups(regex, key_count, ret_why, why_bytes);
     if (error == 0) {
+        read_groups(regex, key_count);
         regex->match = pcre2_match_data_create_from_pattern(regex->code, NULL);
         regex->limits = pcre2_match_context_create(NULL);
         regex->stack = pcre2_jit_stack_create(32u << 10, STACK_BYTES, NULL);

@@ -4,7 +4,10 @@
 
 #include "config/table.h"
 
+#include "base/units.h"
+
 #include <assert.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,11 +84,71 @@ static json_t *must(json_t *value)
     return value;
 }
 
-#define PATTERN_NUMBER "[0-9]+(\\.[0-9]+)?"
+#define PATTERN_SIZE  "[0-9]+(\\.[0-9]+)?([KMGT]iB|[kMGT]B|B)"
+#define PATTERN_FIELD "(?!__)[A-Z_][A-Z0-9_]{0,63}"
 
 static json_t *pattern(const char *text)
 {
     return must(json_pack("{s:s, s:s}", "type", "string", "pattern", text));
+}
+
+static json_t *pattern_up_to(const char *text, uint64_t length)
+{
+    json_t *schema = pattern(text);
+    json_object_set_new(schema, "maxLength", must(json_integer((json_int_t)length)));
+    return schema;
+}
+
+/* Whole numbers below one: of fewer digits, or with the same ones up to one that is less, and then any. */
+static void put_below(FILE *out, uint64_t number)
+{
+    char digits[24];
+    int count = snprintf(digits, sizeof(digits), "%" PRIu64, number);
+    const char *between = "";
+    if (count > 1) {
+        fprintf(out, "[0-9]{1,%d}", count - 1);
+        between = "|";
+    }
+    for (int i = 0; i < count; i++) {
+        if (digits[i] == '0')
+            continue;
+        fprintf(out, "%s%.*s[0-%c]", between, i, digits, digits[i] - 1);
+        between = "|";
+        if (i + 1 < count)
+            fprintf(out, "[0-9]{%d}", count - 1 - i);
+    }
+}
+
+/* Each quantity is held to the bound, which is some of each unit; a sum of them is not. */
+static json_t *duration_schema(uint64_t high_ns)
+{
+    static const struct {
+        const char *names;
+        uint64_t ns;
+    } UNITS[] = {{"ns", 1},          {"(us|µs|μs)", SS_NS_PER_US}, {"ms", SS_NS_PER_MS},
+                 {"s", SS_NS_PER_S}, {"m", 60 * SS_NS_PER_S},      {"h", 3600 * SS_NS_PER_S}};
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    if (out == NULL)
+        must(NULL);
+    for (size_t i = 0; i < sizeof(UNITS) / sizeof(UNITS[0]); i++) {
+        uint64_t most = high_ns / UNITS[i].ns;
+        fprintf(out, "%s0*((", i == 0 ? "^(0|(" : "|");
+        put_below(out, most);
+        fprintf(out, ")(\\.[0-9]+)?|%" PRIu64 "(\\.0+)?)%s", most, UNITS[i].names);
+    }
+    fprintf(out, ")+)$");
+    fclose(out);
+    json_t *schema = pattern(text);
+    free(text);
+    return schema;
+}
+
+/* Its bounds are left to the program. */
+static json_t *size_schema(uint64_t low)
+{
+    return low == 0 ? pattern("^(0|" PATTERN_SIZE ")$") : pattern("^(?=.*[1-9])" PATTERN_SIZE "$");
 }
 
 static json_t *text_schema(const struct ss_config_member *member)
@@ -119,6 +182,24 @@ static json_t *words_schema(const char *const *words)
     return must(json_pack("{s:o}", "enum", list));
 }
 
+/* Of a format's schema: what it takes must include the client. */
+static void require_client(json_t *format, const char *kind)
+{
+    json_t *taken = json_object_get(json_object_get(format, "properties"), kind);
+    json_t *choice = json_pack("[{s:[s]}, {s:[s]}]", "required", "client", "required", "client_ip");
+    json_object_set_new(taken, "anyOf", must(choice));
+}
+
+static json_t *type_schema(const struct ss_config_member *member);
+
+static json_t *lcores_schema(const struct ss_config_member *member)
+{
+    json_t *lcore = type_schema(ss_config_member_find(SS_SECTION_LCORES, "control"));
+    json_t *schema = list_schema(lcore, member->low, member->high);
+    json_object_set_new(schema, "uniqueItems", json_true());
+    return schema;
+}
+
 static json_t *format_schema(void)
 {
     const char *presets[SS_FORMAT_PRESETS + 1] = {NULL};
@@ -127,6 +208,8 @@ static json_t *format_schema(void)
     json_t *object = section_schema(SS_SECTION_FORMAT);
     json_object_set_new(object, "minProperties", must(json_integer(1)));
     json_object_set_new(object, "maxProperties", must(json_integer(1)));
+    require_client(object, "json");
+    require_client(object, "fields");
     return either(words_schema(presets), object);
 }
 
@@ -146,16 +229,16 @@ static json_t *type_schema(const struct ss_config_member *member)
     case SS_TYPE_STRING:
         return text_schema(member);
     case SS_TYPE_POINTER:
-        return pattern("^(/([^~]|~[01])*)$");
+        return pattern_up_to("^(/([^~]|~[01])*)$", member->high);
     case SS_TYPE_FIELD:
-        return pattern("^[A-Z_][A-Z0-9_]{0,63}$");
+        return pattern("^" PATTERN_FIELD "$");
     case SS_TYPE_WORD:
     case SS_TYPE_NAME:
         return words_schema(member->names);
     case SS_TYPE_DURATION:
-        return pattern("^(0|(" PATTERN_NUMBER "(ns|us|µs|μs|ms|s|m|h))+)$");
+        return duration_schema(member->high);
     case SS_TYPE_SIZE:
-        return pattern("^(0|" PATTERN_NUMBER "([KMGT]iB|[kMGT]B|B))$");
+        return size_schema(member->low);
     case SS_TYPE_INTEGER:
     case SS_TYPE_LCORE:
         return integer_schema(member->low, member->high);
@@ -165,10 +248,9 @@ static json_t *type_schema(const struct ss_config_member *member)
         return list_schema(must(json_pack("{s:s, s:i}", "type", "string", "minLength", 1)), member->low,
                            member->high);
     case SS_TYPE_MATCHES:
-        return list_schema(pattern("^[A-Z_][A-Z0-9_]{0,63}="), member->low, member->high);
+        return list_schema(pattern("^" PATTERN_FIELD "="), member->low, member->high);
     case SS_TYPE_LCORE_LIST:
-        return list_schema(type_schema(ss_config_member_find(SS_SECTION_LCORES, "control")), member->low,
-                           member->high);
+        return lcores_schema(member);
     case SS_TYPE_UDP_PORTS:
         return list_schema(integer_schema(1, 65535), member->low, member->high);
     case SS_TYPE_WORDS:

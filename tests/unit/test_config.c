@@ -318,11 +318,12 @@ static void try_wrong_type(struct walk *walk)
 
 static void try_unknown_key(struct walk *walk, json_t *object)
 {
-    char line[300];
+    char start[300];
     json_object_set_new(object, "zzzzzz", json_true());
     struct ss_config_errors errors = refuse_root(walk);
-    snprintf(line, sizeof(line), "t: %s%szzzzzz: unknown key", walk->path, walk->path[0] != '\0' ? "." : "");
-    assert_true(has_line(&errors, line));
+    snprintf(start, sizeof(start), "t: %s%szzzzzz: unknown key (wanted: \"", walk->path,
+             walk->path[0] != '\0' ? "." : "");
+    assert_true(has_start(&errors, start));
     assert_int_equal(errors.count, 1);
     ss_config_errors_free(&errors);
     json_object_del(object, "zzzzzz");
@@ -428,7 +429,12 @@ static void what_contradicts_is_refused_alone_and_with_its_place(void **state)
          "t: lcores.rx[0]: -1 is out of range (wanted: 0 to 127)"},
         {"ports", "[\"a\", {\"device\": \"a\"}]",
          "t: ports[1]: \"a\" is the device of ports[0] already (wanted: one of its own)"},
-        {"ports", "[\"\"]", "t: ports[0]: \"\" is out of range (wanted: 1 to 255 bytes)"},
+        {"ports", "[\"\"]", "t: ports[0]: \"\" is out of range (wanted: 1 to 63 bytes)"},
+        {"ports", "[\"0123456789012345678901234567890123456789012345678901234567890123\"]",
+         "t: ports[0]: \"0123456789012345678901234567890123456789012345678901234567...\" is out of range "
+         "(wanted: 1 to 63 bytes)"},
+        {"ports", "[{\"device\": \"a\", \"rx_queues\": 17}]",
+         "t: ports[0].rx_queues: 17 is out of range (wanted: 0 to 16)"},
         {"history", "{\"handshakes\": {\"memory\": \"1MiB\", \"per_flow\": \"512KiB\"}}",
          "t: history.handshakes.per_flow: \"512KiB\" is above a quarter of what an analyzer has of memory "
          "(wanted: a "
@@ -456,10 +462,14 @@ static void what_contradicts_is_refused_alone_and_with_its_place(void **state)
          "t: sensor: \"0123456789012345678901234567890123456789012345678901234567...\" is out of range "
          "(wanted: 1 to "
          "63 bytes)"},
-        {"sensr", "\"x\"", "t: sensr: unknown key; did you mean \"sensor\"?"},
-        {"a\tb", "1", "t: a?b: unknown key"},
+        {"a\tb", "1",
+         "t: a?b: unknown key (wanted: \"sensor\", \"tap\", \"eal\", \"ports\", \"lcores\", \"idle\", "
+         "\"history\", \"flows\", \"tunnels\", \"tls\", \"slow\", \"journal\", \"origins\" or \"export\")"},
         {"journal", "{\"directory\": \"/j\", \"matches\": [\"haproxy\"]}",
          "t: journal.matches[0]: \"haproxy\" is not a match (wanted: FIELD=value, such as "
+         "\"SYSLOG_IDENTIFIER=haproxy\")"},
+        {"journal", "{\"directory\": \"/j\", \"matches\": [\"__CURSOR=x\"]}",
+         "t: journal.matches[0]: \"__CURSOR=x\" is not a match (wanted: FIELD=value, such as "
          "\"SYSLOG_IDENTIFIER=haproxy\")"},
         {"journal", "{\"directory\": \"/j\", \"format\": \"apache\"}",
          "t: journal.format: \"apache\" is not a format (wanted: \"haproxy\", \"envoy\", \"nginx\", "
@@ -481,6 +491,10 @@ static void what_contradicts_is_refused_alone_and_with_its_place(void **state)
          "t: journal.format.fields.client: \"lower\" is not the name of a journal field such as "
          "\"CLIENT_IP\" (wanted: "
          "1 to 64 bytes)"},
+        {"journal",
+         "{\"directory\": \"/j\", \"format\": {\"fields\": {\"client\": \"__MONOTONIC_TIMESTAMP\"}}}",
+         "t: journal.format.fields.client: \"__MONOTONIC_TIMESTAMP\" is not the name of a journal field such "
+         "as \"CLIENT_IP\" (wanted: 1 to 64 bytes)"},
         {"journal", "{\"directory\": \"/j\", \"format\": {\"regex\": \"(?<clientip>.*)\"}}",
          "t: journal.format.regex: unknown group \"clientip\"; did you mean \"client_ip\"?"},
         {"journal",
@@ -512,6 +526,189 @@ static void what_contradicts_is_refused_alone_and_with_its_place(void **state)
     }
 }
 
+static void check_lines(const char *text, const char *const *lines)
+{
+    struct ss_config_errors errors = refuse(text);
+    size_t count = 0;
+    for (; lines[count] != NULL; count++)
+        assert_true(has_line(&errors, lines[count]));
+    for (size_t i = 0; errors.count != count && i < errors.count; i++)
+        print_error("%s\n", errors.lines[i]);
+    assert_int_equal(errors.count, count);
+    ss_config_errors_free(&errors);
+}
+
+/* One bad value hides nothing that can be said without it, and what can't is not said. */
+static void values_are_compared_with_each_other_where_they_could_be_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *value, *lines[6];
+    } ROWS[] = {
+        {"lcores",
+         "{\"control\": 0, \"rx\": [0, 0], \"analyzers\": [\"x\"]}",
+         {"t: lcores.rx[0]: lcore 0 is lcores.control already (wanted: one of its own)",
+          "t: lcores.rx[1]: lcore 0 is in the list already (wanted: each once)",
+          "t: lcores.analyzers[0]: \"x\" is not an lcore id (wanted: 0 to 127)"}},
+        {"lcores",
+         "{\"control\": -1, \"rx\": [0, \"x\", \"x\", 0], \"analyzers\": [0]}",
+         {"t: lcores.control: -1 is out of range (wanted: 0 to 127)",
+          "t: lcores.rx[1]: \"x\" is not an lcore id (wanted: 0 to 127)",
+          "t: lcores.rx[2]: \"x\" is not an lcore id (wanted: 0 to 127)",
+          "t: lcores.rx[3]: lcore 0 is in the list already (wanted: each once)"}},
+        {"lcores",
+         "{\"rx\": [0], \"analyzers\": [1, 1]}",
+         {"t: lcores.control: missing (wanted: an lcore id)",
+          "t: lcores.analyzers[1]: lcore 1 is in the list already (wanted: each once)"}},
+        {"ports",
+         "[\"a\", 5, \"\", {\"device\": \"a\", \"rx_queues\": \"x\"}, \"\"]",
+         {"t: ports[1]: 5 is not a port (wanted: the name of a device, or an object with device)",
+          "t: ports[2]: \"\" is out of range (wanted: 1 to 63 bytes)",
+          "t: ports[3].rx_queues: \"x\" is not an integer (wanted: 0 to 16)",
+          "t: ports[4]: \"\" is out of range (wanted: 1 to 63 bytes)",
+          "t: ports[3]: \"a\" is the device of ports[0] already (wanted: one of its own)"}},
+        {"history",
+         "{\"handshakes\": {\"memory\": \"much\", \"per_flow\": \"1GiB\"}, \"snaplen\": 262144,"
+         " \"recent\": {\"memory\": \"1MiB\"}}",
+         {"t: history.handshakes.memory: \"much\" is not a size such as \"64KiB\" (wanted: 1MiB to 1TiB)",
+          "t: history.snaplen: 262144 with its header is above a quarter of what an analyzer has of "
+          "history.recent.memory (wanted: a quarter of 1MiB at most)"}},
+        {"history",
+         "{\"handshakes\": {\"memory\": \"1MiB\", \"per_flow\": \"1\"}, \"snaplen\": 1, \"recent\": "
+         "{\"memory\": \"1KiB\"}}",
+         {"t: history.handshakes.per_flow: \"1\" is not a size such as \"64KiB\" (wanted: 1KiB to 1GiB)",
+          "t: history.snaplen: 1 is out of range (wanted: 96 to 262144)",
+          "t: history.recent.memory: \"1KiB\" is out of range (wanted: \"0\", or 1MiB or more)"}},
+        {"tunnels",
+         "{\"vxlan_ports\": [4789, 0], \"geneve_ports\": [0, 4789]}",
+         {"t: tunnels.vxlan_ports[1]: 0 is not a UDP port (wanted: 1 to 65535)",
+          "t: tunnels.geneve_ports[0]: 0 is not a UDP port (wanted: 1 to 65535)",
+          "t: tunnels.geneve_ports[1]: 4789 is in vxlan_ports already (wanted: another)"}},
+        {"journal",
+         "{\"format\": \"caddy\", \"min_duration\": \"1ms\"}",
+         {"t: journal.directory: missing (wanted: a string)",
+          "t: journal.min_duration: the format takes no duration out of an event (wanted: \"0\", or a "
+          "duration in format)"}},
+        {"journal",
+         "{\"directory\": \"/j\", \"format\": {\"json\": {\"sni\": \"a\"}}, \"min_duration\": \"1ms\"}",
+         {"t: journal.format.json.sni: \"a\" is not a JSON pointer such as \"/request/remote_ip\" (wanted: 1 "
+          "to 255 bytes)",
+          "t: journal.format: names no client (wanted: client or client_ip)",
+          "t: journal.min_duration: the format takes no duration out of an event (wanted: \"0\", or a "
+          "duration in format)"}},
+        {"journal",
+         "{\"directory\": \"/j\", \"format\": {\"fields\": {\"client\": \"a\", \"duration\": \"b\"}},"
+         " \"min_duration\": \"1ms\"}",
+         {"t: journal.format.fields.client: \"a\" is not the name of a journal field such as \"CLIENT_IP\" "
+          "(wanted: 1 to 64 bytes)",
+          "t: journal.format.fields.duration: \"b\" is not the name of a journal field such as \"CLIENT_IP\" "
+          "(wanted: 1 to 64 bytes)"}},
+        {"journal",
+         "{\"directory\": \"/j\", \"format\": {\"json\": {\"clint\": \"/a\"}}}",
+         {"t: journal.format.json.clint: unknown key; did you mean \"client\"?"}},
+        {"journal",
+         "{\"directory\": \"/j\", \"format\": {\"regex\": 5}, \"min_duration\": \"1ms\"}",
+         {"t: journal.format.regex: 5 is not a string (wanted: 1 to 4095 bytes)"}},
+        {"journal",
+         "[{\"directory\": 1, \"cursor_file\": \"/c\"}, {\"directory\": \"/b\", \"cursor_file\": \"/c\"}]",
+         {"t: journal[0].directory: 1 is not a string (wanted: 1 to 4095 bytes)",
+          "t: journal[1]: \"/c\" is the cursor_file of journal[0] already (wanted: one of its own)"}},
+    };
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        char *text = with(ROWS[i].key, ROWS[i].value);
+        check_lines(text, ROWS[i].lines);
+        free(text);
+    }
+}
+
+static void a_key_that_is_given_twice_hides_nothing(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "{\"tap\": \"middle\", \"ports\": [\"p\"], \"idle\": \"tap\",\n"
+                               " \"lcores\": {\"control\": 0, \"rx\": [1], \"analyzers\": [1]},\n"
+                               " \"é\\\"\": 1, \"\\u0074ap\": \"client\", \"tap\": \"server\",\n"
+                               " \"origins\": [{\"file\": \"/a\"}, {\"file\": \"/b\", \"file\": \"tap\"}]}";
+    static const char *const LINES[] = {
+        "t:3:12: the key \"tap\" is given twice (wanted: once)",
+        "t:3:34: the key \"tap\" is given twice (wanted: once)",
+        "t:4:45: the key \"file\" is given twice (wanted: once)",
+        "t: idle: \"tap\" is not a known word (wanted: \"relax\" or \"spin\")",
+        "t: é\": unknown key (wanted: \"sensor\", \"tap\", \"eal\", \"ports\", \"lcores\", \"idle\", "
+        "\"history\", \"flows\", \"tunnels\", \"tls\", \"slow\", \"journal\", \"origins\" or \"export\")",
+        NULL};
+    check_lines(TEXT, LINES);
+}
+
+static void an_unknown_key_is_taken_for_one_only_if_that_is_near(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *like;
+    } ROWS[] = {{"sensr", "sensor"}, {"sesnor", "sensor"}, {"tas", "tap"},       {"bar", NULL},
+                {"it", NULL},        {"expo", NULL},       {"slwo", NULL},       {"", NULL},
+                {"tapes", "tap"},    {"orts", "ports"},    {"exports", "export"}};
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        const char *like = ss_config_key_like(SS_SECTION_ROOT, ROWS[i].text);
+        if (like != ROWS[i].like && (like == NULL || ROWS[i].like == NULL || strcmp(like, ROWS[i].like) != 0))
+            fail_msg("%s: %s", ROWS[i].text, like);
+    }
+}
+
+static void the_keys_of_every_section_fit_into_a_sentence(void **state)
+{
+    (void)state;
+    char keys[SS_CONFIG_KEYS_MAX];
+    for (unsigned section = 0; section < SS_SECTION_COUNT; section++)
+        assert_true(strlen(ss_config_section_keys(section, keys)) < sizeof(keys) - 1);
+    assert_string_equal(ss_config_section_keys(SS_SECTION_HANDSHAKES, keys), "\"memory\" or \"per_flow\"");
+}
+
+/* PCRE2's own words differ from one version to the next. */
+static void a_regular_expression_is_compiled_when_it_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value, *start;
+    } ROWS[] = {
+        {"[{\"directory\": \"/j\", \"format\": {\"regex\": \"(?<client>a(\"}}]",
+         "t: journal[0].format.regex: does not compile: "},
+        {"{\"directory\": \"/j\", \"format\": {\"regex\": \"(*UTF)(?<client>.)\"}}",
+         "t: journal.format.regex: does not compile: "},
+        {"{\"directory\": \"/j\", \"format\": {\"regex\": \"(?<client>.)(?<client>.)\"}}",
+         "t: journal.format.regex: does not compile: "},
+    };
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        char *text = with("journal", ROWS[i].value);
+        struct ss_config_errors errors = refuse(text);
+        assert_true(has_start(&errors, ROWS[i].start));
+        assert_non_null(strstr(errors.lines[0], ", at offset "));
+        assert_int_equal(errors.count, 1);
+        ss_config_errors_free(&errors);
+        free(text);
+    }
+}
+
+static void a_regular_expression_has_64_named_groups_at_most(void **state)
+{
+    (void)state;
+    char value[2000];
+    for (int groups = 64; groups <= 65; groups++) {
+        int at = sprintf(value, "{\"directory\": \"/j\", \"format\": {\"regex\": \"(?<client>)");
+        for (int i = 1; i < groups; i++)
+            at += sprintf(value + at, "(?<field%d>)", i);
+        sprintf(value + at, "\"}}");
+        char *text = with("journal", value);
+        static const char *const LINES[] = {"t: journal.format.regex: has 65 named groups, more than 64 "
+                                            "(wanted: a regular expression of PCRE2)",
+                                            NULL};
+        if (groups == 64)
+            ss_config_free(load(text));
+        else
+            check_lines(text, LINES);
+        free(text);
+    }
+}
+
 static void an_analyzer_has_only_its_part_of_the_history(void **state)
 {
     (void)state;
@@ -536,7 +733,6 @@ static void a_syntax_error_says_line_and_column(void **state)
         const char *text, *start;
     } ROWS[] = {{"", "t:1:0: "},
                 {"{\n  \"tap\": server\n}", "t:2:15: "},
-                {"{\"tap\": \"server\",\n \"tap\": \"client\"}", "t:2:6: duplicate object key"},
                 {"{\"a\": \"\\u0000\"}", "t:1:"},
                 {"{} x", "t:1:4: "}};
     for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
@@ -727,6 +923,12 @@ int main(void)
         cmocka_unit_test(five_errors_are_all_reported_in_one_go),
         cmocka_unit_test(what_a_live_appliance_needs_is_required),
         cmocka_unit_test(what_contradicts_is_refused_alone_and_with_its_place),
+        cmocka_unit_test(values_are_compared_with_each_other_where_they_could_be_read),
+        cmocka_unit_test(a_key_that_is_given_twice_hides_nothing),
+        cmocka_unit_test(an_unknown_key_is_taken_for_one_only_if_that_is_near),
+        cmocka_unit_test(the_keys_of_every_section_fit_into_a_sentence),
+        cmocka_unit_test(a_regular_expression_is_compiled_when_it_is_read),
+        cmocka_unit_test(a_regular_expression_has_64_named_groups_at_most),
         cmocka_unit_test(an_analyzer_has_only_its_part_of_the_history),
         cmocka_unit_test(a_syntax_error_says_line_and_column),
         cmocka_unit_test(a_file_that_cannot_be_read_is_one_error),

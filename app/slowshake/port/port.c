@@ -133,11 +133,7 @@ int ss_port_open(struct ss_port *port, const struct ss_config_port *config, unsi
                  unsigned rx_lcores, struct rte_mempool *mbufs, char *ret_why, size_t why_bytes)
 {
     *port = (struct ss_port){.config = *config, .index = index, .id = RTE_MAX_ETHPORTS};
-    if (strlen(config->device) >= sizeof(port->name)) {
-        snprintf(ret_why, why_bytes, "%s: too long for the name of a device", config->device);
-        return -ENAMETOOLONG;
-    }
-    memcpy(port->name, config->device, strlen(config->device) + 1);
+    snprintf(port->name, sizeof(port->name), "%s", config->device);
     port->config.device = port->name;
     port->queues = (uint16_t)queues_of(config, rx_lcores);
     int error = bring_up(port, mbufs, ret_why, why_bytes);

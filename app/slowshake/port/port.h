@@ -27,7 +27,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SS_PORT_QUEUES_MAX     16
 #define SS_PORT_STAMP_ERROR_NS 100000 /* bound of a kernel's stamp: 2.5 us late in the median, 61 at most */
 #define SS_PORT_NEVER_CUT      UINT32_MAX
 
@@ -44,8 +43,8 @@ struct ss_port_shared {
 };
 
 struct ss_port {
-    char name[64]; /* as configured */
-    uint16_t id;   /* ethdev; RTE_MAX_ETHPORTS while it is not there */
+    char name[SS_PORT_NAME_MAX]; /* as configured */
+    uint16_t id;                 /* ethdev; RTE_MAX_ETHPORTS while it is not there */
     uint16_t queues;
     uint16_t queue_room; /* packets that each queue holds until they are polled */
     enum ss_clock_source clock;

@@ -24,6 +24,7 @@
 #include <stdatomic.h>
 
 #define SS_WORKER_BURST       32
+#define SS_MBUF_CACHE         256  /* mbufs that an lcore keeps for itself */
 #define SS_NEWS_RING          4096 /* elements: struct ss_news */
 #define SS_REQUEST_RING       1024 /* elements: struct ss_request */
 #define SS_PACKET_RING        8192 /* mbufs */
@@ -136,6 +137,9 @@ struct ss_worker {
 /* Registers the mbuf field that carries arrival times between lcores. Once, before any worker. 0 or
  * -rte_errno. */
 int ss_worker_register(void);
+
+/* Memory of one analyzer, the same for all. */
+size_t ss_worker_analyzer_bytes(const struct ss_config *config);
 
 /* Makes rings, memory (hugepages on the lcore's socket) and the analyzer. 0; -errno with a sentence in
  * ret_why. */

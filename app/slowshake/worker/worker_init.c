@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-#include "worker/rx.h"
 #include "worker/worker.h"
+
+#include "memory.h"
+#include "worker/rx.h"
 
 #include <errno.h>
 #include <rte_eal.h>
@@ -20,25 +22,25 @@ _Static_assert(sizeof(struct ss_news) % 4 == 0 && sizeof(struct ss_request) % 4 
 
 /* ---- the analyzer */
 
-static struct ss_analyzer_config share_of(const struct ss_worker *worker, const struct ss_config *config,
-                                          uint64_t hash_seed)
+/* What each analyzer gets of the memory. */
+static struct ss_analyzer_config share_of(const struct ss_config *config)
 {
     unsigned analyzers = config->analyzer_count;
     uint32_t flows = config->flows_max / analyzers;
 
     return (struct ss_analyzer_config){
-        .ports = config->any_port ? NULL : worker->tls_ports,
-        .packet = &worker->packet,
-        .slow = config->slow,
-        .tap = config->tap,
-        .clock = worker->source,
         .flows_max = flows < LEAST_FLOWS ? LEAST_FLOWS : flows,
         .per_flow_bytes = (uint32_t)config->per_flow_bytes,
         .handshakes_bytes = config->handshakes_bytes / analyzers,
         .recent_bytes = config->recent_bytes / analyzers,
         .snaplen = config->snaplen,
-        .hash_seed = hash_seed,
     };
+}
+
+size_t ss_worker_analyzer_bytes(const struct ss_config *config)
+{
+    struct ss_analyzer_config share = share_of(config);
+    return ss_analyzer_bytes(&share);
 }
 
 struct hugepages {
@@ -81,10 +83,11 @@ static void say_memory(const struct ss_worker *worker, const struct ss_config *c
                  worker->lcore, (double)bytes / MIB, socket, (unsigned long long)pages.free,
                  (unsigned long long)pages.total, (unsigned long long)wanted, (double)pages.bytes / MIB);
     else
-        snprintf(ret_why, why_bytes,
-                 "the analyzer on lcore %u needs %.0f MiB, more than the EAL was given: raise -m MIB in eal, "
-                 "or less history and flows",
-                 worker->lcore, (double)bytes / MIB);
+        snprintf(
+            ret_why, why_bytes,
+            "the analyzer on lcore %u needs %.0f MiB, more than the EAL has left: raise -m in eal to %u, or "
+            "less history and flows",
+            worker->lcore, (double)bytes / MIB, ss_memory_mib(config, false));
 }
 
 static int make_analyzer(struct ss_worker *worker, const struct ss_config *config, uint64_t hash_seed,
@@ -93,7 +96,13 @@ static int make_analyzer(struct ss_worker *worker, const struct ss_config *confi
     int socket = (int)rte_lcore_to_socket_id(worker->lcore);
 
     memcpy(worker->tls_ports, config->tls_ports, sizeof(worker->tls_ports));
-    struct ss_analyzer_config share = share_of(worker, config, hash_seed);
+    struct ss_analyzer_config share = share_of(config);
+    share.ports = config->any_port ? NULL : worker->tls_ports;
+    share.packet = &worker->packet;
+    share.slow = config->slow;
+    share.tap = config->tap;
+    share.clock = worker->source;
+    share.hash_seed = hash_seed;
     size_t bytes = ss_analyzer_bytes(&share);
     worker->memory = rte_zmalloc_socket("ss_analyzer", bytes, 64, socket);
     if (worker->memory == NULL) {
