@@ -19,6 +19,7 @@
 #define PATH_BYTES  64    /* YYYY-MM-DD/<id>.pcapng */
 #define WAITING_MAX 16384 /* events that wait for their host's clock to be learned */
 #define SECONDS_MAX 65536 /* of which the mirror's loss is known */
+#define PORTS_MAX   256   /* in one flow's file: the store takes no more */
 
 /* News of one connection: judged (with a finding), judged again, ended. Merged by ss_results_show. */
 struct item {
@@ -41,7 +42,6 @@ struct ss_results {
     struct ss_journal *journals[SS_JOURNALS_MAX];
     struct ss_origins *origins;
     struct ss_store *store;
-    struct ss_pcapng_interface interfaces[1];
     int status;
 };
 
@@ -310,15 +310,11 @@ static int open_store(struct ss_results *results)
                                      .quota_bytes = results->config->quota_bytes,
                                      .rate = UINT32_MAX, /* nothing else waits for the disk here */
                                      .headers_only = results->config->headers_only,
-                                     .interfaces = results->interfaces,
-                                     .interface_count = 1,
                                      .packet = &results->config->packet};
     char why[256];
 
     if (results->options->out == NULL)
         return 0;
-    results->interfaces[0] =
-        (struct ss_pcapng_interface){.name = "capture", .snaplen = results->config->snaplen};
     if (ss_store_open(&wanted, &results->store, why, sizeof(why)) == 0)
         return 0;
     fprintf(stderr, "slowshake read: %s\n", why);
@@ -333,6 +329,29 @@ static const char *path_of(const struct ss_finding *finding, char path[PATH_BYTE
     ss_time_format(finding->start_ns, start);
     snprintf(path, PATH_BYTES, "%.10s/%s.pcapng", start, ss_finding_id(finding, id));
     return path;
+}
+
+/* The place of a key among those known, where it may be added. */
+static uint16_t place_of(uint32_t key, uint32_t known[PORTS_MAX], uint16_t *known_count)
+{
+    uint16_t k = 0;
+
+    while (k < *known_count && known[k] != key)
+        k++;
+    if (k == *known_count && k < PORTS_MAX)
+        known[(*known_count)++] = key;
+    return k;
+}
+
+/* One port for each interface and link type that the flow came by, in the order of its first packet there:
+ * each of the files numbers its own interfaces, and may have many. */
+static void number_ports(struct ss_history_record *packets, size_t count)
+{
+    uint32_t known[PORTS_MAX];
+    uint16_t known_count = 0;
+
+    for (size_t i = count; i-- > 0;) /* the newest is the first */
+        packets[i].port = place_of((uint32_t)packets[i].port << 8 | packets[i].link, known, &known_count);
 }
 
 static void write_flow(struct ss_results *results, struct ss_record *record, struct item *item,
@@ -351,8 +370,7 @@ static void write_flow(struct ss_results *results, struct ss_record *record, str
             flow.packet_count++;
     }
     flow.packets = packets;
-    if (flow.packet_count > 0) /* files of several link types can be read at once */
-        results->interfaces[0].link = packets[0].link;
+    number_ports(packets, flow.packet_count);
     flow.packets_missing = item->news.packets - flow.packet_count;
     int error = ss_store_write(results->store, &flow, record->finding->start_ns);
     if (error != 0) {
