@@ -103,7 +103,7 @@ static int load_config(struct reader *reader)
         reader->config = ss_config_default();
         return reader->config != NULL ? 0 : EXIT_FAILURE;
     }
-    if (ss_config_load(reader->options.config, &reader->config, &errors) == 0)
+    if (ss_config_load_for_reading(reader->options.config, &reader->config, &errors) == 0)
         return 0;
     for (size_t i = 0; i < errors.count; i++)
         fprintf(stderr, "%s\n", errors.lines[i]);

@@ -274,16 +274,48 @@ static int open_journals(struct ss_results *results)
     return 0;
 }
 
+/* What an operator would find in telemetry. */
+static void warn_of_entries(const char *directory, const struct ss_journal_counters *counters)
+{
+    uint64_t events = counters->results[SS_FORMAT_EVENT];
+
+    if (counters->errors > 0)
+        fprintf(stderr, "slowshake read: warning: %s: %" PRIu64 " entries or files could not be read\n",
+                directory, counters->errors);
+    if (counters->entries == events)
+        return;
+    fprintf(stderr,
+            "slowshake read: warning: %s: %" PRIu64 " of %" PRIu64 " entries are no events:", directory,
+            counters->entries - events, counters->entries);
+    for (unsigned i = 0; i < SS_FORMAT_RESULT_COUNT; i++) {
+        if (i != SS_FORMAT_EVENT && counters->results[i] > 0)
+            fprintf(stderr, " %" PRIu64 " %s", counters->results[i],
+                    ss_format_result_name((enum ss_format_result)i));
+    }
+    fputc('\n', stderr);
+}
+
+static void warn_of_unmatched(const struct ss_join_counters *counters)
+{
+    if (counters->events == counters->matched)
+        return;
+    fprintf(stderr, "slowshake read: warning: %" PRIu64 " of %" PRIu64 " events found no handshake:",
+            counters->events - counters->matched, counters->events);
+    for (unsigned i = 0; i < SS_UNMATCHED_COUNT; i++) {
+        if (counters->unmatched[i] > 0)
+            fprintf(stderr, " %" PRIu64 " %s", counters->unmatched[i],
+                    ss_unmatched_name((enum ss_unmatched)i));
+    }
+    fputc('\n', stderr);
+}
+
 static void read_journal(struct ss_results *results, unsigned index)
 {
     const struct ss_config_journal *settings = &results->settings[index];
 
     ss_join_set_source(results->join, index, settings->slack_ns, settings->hold_ns);
     take_events(results, results->journals[index]);
-    uint64_t errors = ss_journal_counters(results->journals[index])->errors;
-    if (errors > 0)
-        fprintf(stderr, "slowshake read: warning: %s: %" PRIu64 " entries or files could not be read\n",
-                settings->directory, errors);
+    warn_of_entries(settings->directory, ss_journal_counters(results->journals[index]));
 }
 
 static int join_journals(struct ss_results *results)
@@ -299,6 +331,7 @@ static int join_journals(struct ss_results *results)
     for (unsigned i = 0; i < journal_count(results); i++)
         read_journal(results, i);
     take_waiting(results);
+    warn_of_unmatched(ss_join_counters(results->join));
     return 0;
 }
 
@@ -307,6 +340,7 @@ static int join_journals(struct ss_results *results)
 static int open_store(struct ss_results *results)
 {
     struct ss_store_config wanted = {.directory = results->options->out,
+                                     .setting = "--out",
                                      .quota_bytes = results->config->quota_bytes,
                                      .rate = UINT32_MAX, /* nothing else waits for the disk here */
                                      .headers_only = results->config->headers_only,
@@ -417,6 +451,19 @@ static void show_item(struct ss_results *results, struct item *item, struct ss_t
     free(line);
 }
 
+/* What the output may name and is no longer there is said. */
+static void finish_store(struct ss_results *results)
+{
+    char quota[SS_DURATION_TEXT_MAX];
+
+    if (ss_store_sync(results->store) != 0)
+        results->status = EXIT_FAILURE;
+    uint64_t removed = ss_store_counters(results->store)->quota_removed;
+    if (removed > 0)
+        fprintf(stderr, "slowshake read: warning: %s: %" PRIu64 " files were removed for export.quota, %s\n",
+                results->options->out, removed, ss_size_format(results->config->quota_bytes, quota));
+}
+
 int ss_results_open(struct ss_results *results)
 {
     int status;
@@ -435,8 +482,8 @@ int ss_results_show(struct ss_results *results, bool whole)
         return EXIT_FAILURE;
     for (size_t i = 0; i < results->count; i++)
         show_item(results, &results->items[i], &table);
-    if (results->store != NULL && ss_store_sync(results->store) != 0)
-        results->status = EXIT_FAILURE;
+    if (results->store != NULL)
+        finish_store(results);
     if (!results->options->json && whole)
         ss_table_end(&table, results->options->all);
     if (fflush(stdout) != 0 || ferror(stdout)) {
