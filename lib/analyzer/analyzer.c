@@ -8,8 +8,6 @@
 #define PREFETCH_AHEAD   4 /* frames whose headers are on their way while one is decoded, and */
 #define HANDSHAKES_AHEAD 2 /* packets whose handshakes are, while one is measured (bench: handshakes) */
 #define KEYS_TOGETHER    8 /* keys that are made before their buckets are fetched (bench: min64, mix) */
-#define TIME_MAX_NS      (INT64_C(1) << 62) /* the year 2116; so that no difference of two times overflows */
-#define BEHIND_MAX_NS    (60 * 1000000000LL)
 
 _Static_assert(SS_BURST_MAX <= SS_FLOW_BURST_MAX, "a burst is looked up at once");
 
@@ -85,6 +83,7 @@ struct ss_analyzer *ss_analyzer_create(const struct ss_analyzer_config *config, 
     uint32_t handshakes = handshakes_max(config);
 
     analyzer->config = *config;
+    analyzer->leap_ns = config->disorder_ns > 0 ? config->disorder_ns : SS_LEAP_NS;
     ss_flow_table_init(&analyzer->flows, carve(&rest, ss_flow_table_bytes(config->flows_max)),
                        config->flows_max, config->hash_seed);
     ss_pool_init(&analyzer->handshakes, carve(&rest, handshakes * handshake_block_bytes()),
@@ -119,39 +118,25 @@ static inline bool is_watched(const struct ss_analyzer *analyzer, const struct s
     return ports == NULL || ports[to >> 3] >> (to & 7) & 1 || ports[from >> 3] >> (from & 7) & 1;
 }
 
-/* What a capture file says may be any number. */
-static int64_t sane_time(int64_t time_ns)
+/* The newest time, by which everything ages. A leap ahead is believed of ss_analyzer_tick() alone: capture
+ * files have been seen with single packets of another year. */
+static void advance(struct ss_analyzer *analyzer, int64_t time_ns)
 {
-    if (time_ns < 0)
-        return 0;
-    return time_ns < TIME_MAX_NS ? time_ns : TIME_MAX_NS;
-}
+    int64_t ahead_ns = time_ns - analyzer->now_ns;
 
-/* The newest time, by which everything ages. A leap ahead is believed of a client that opens a
- * connection, or when the next frame agrees: capture files have been seen with single packets of another
- * year. */
-static void advance(struct ss_analyzer *analyzer, int64_t time_ns, const struct ss_packet *packet)
-{
-    if (time_ns == analyzer->now_ns) { /* as of all frames of a burst that was read live, but the first */
-        analyzer->has_leapt = false;
-        return;
-    }
-    bool is_leap = analyzer->now_ns > 0 && time_ns - analyzer->now_ns > SS_LEAP_NS;
-    bool is_believed =
-        !is_leap || analyzer->has_leapt || (packet != NULL && ss_connection_is_opening(packet));
-
-    if (time_ns > analyzer->now_ns && is_believed)
+    if (ahead_ns > 0 && (ahead_ns <= analyzer->leap_ns || analyzer->now_ns == 0))
         analyzer->now_ns = time_ns;
-    analyzer->has_leapt = is_leap;
 }
 
-/* A packet's own time, but for what a file claims that was put together in another order: no older than is
- * out of order by chance, and no newer than believed. */
+/* A packet's own time, but for one that lies: no older than frames are out of order, and no newer than
+ * believed. */
 static int64_t age_of(const struct ss_analyzer *analyzer, int64_t time_ns)
 {
+    int64_t oldest_ns = analyzer->now_ns - analyzer->config.disorder_ns;
+
     if (time_ns > analyzer->now_ns)
         return analyzer->now_ns;
-    return analyzer->now_ns - time_ns < BEHIND_MAX_NS ? time_ns : analyzer->now_ns - BEHIND_MAX_NS;
+    return time_ns > oldest_ns ? time_ns : oldest_ns;
 }
 
 /* SS_REFUSED_NOTHING: counted, or the fate of so many frames. */
@@ -193,8 +178,7 @@ static void take_times(struct ss_analyzer *analyzer, unsigned i, int64_t time_ns
 
     burst->time_ns[i] = time_ns;
     burst->age_ns[i] = age_of(analyzer, time_ns);
-    burst->time_ms[i] = ss_ms_of(time_ns);
-    burst->age_ms[i] = burst->age_ns[i] == time_ns ? burst->time_ms[i] : ss_ms_of(burst->age_ns[i]);
+    burst->age_ms[i] = ss_ms_of(burst->age_ns[i]);
 }
 
 /* Headers with options, or of a tunnel, reach into the second line. Always inlined, as all that only
@@ -217,12 +201,12 @@ static unsigned decode(struct ss_analyzer *analyzer, const struct ss_frame *fram
     for (i = 0; i < count; i++) {
         if (i + PREFETCH_AHEAD < count)
             prefetch_frame(&frames[i + PREFETCH_AHEAD]);
-        int64_t time_ns = sane_time(frames[i].time_ns);
+        int64_t time_ns = ss_frame_time(frames[i].time_ns);
         enum ss_refusal refused = ss_packet_decode(&frames[i], analyzer->config.packet, &burst->packet[kept]);
         if (refused == SS_REFUSED_FRAGMENT)
             break;
         count_bytes(analyzer, &frames[i]);
-        advance(analyzer, time_ns, refused == SS_REFUSED_NOTHING ? &burst->packet[kept] : NULL);
+        advance(analyzer, time_ns);
         if (refused == SS_REFUSED_NOTHING && !is_watched(analyzer, &burst->packet[kept]))
             refused = SS_REFUSED_NOT_WATCHED;
         if (refused != SS_REFUSED_NOTHING) {
@@ -293,7 +277,7 @@ static enum ss_refusal feed_whole(struct ss_analyzer *analyzer, const struct ss_
         return SS_REFUSED_NOT_WATCHED;
     if (refused != SS_REFUSED_NOTHING)
         return refused;
-    take_times(analyzer, 0, sane_time(datagram->whole.time_ns));
+    take_times(analyzer, 0, ss_frame_time(datagram->whole.time_ns));
     burst->frame[0] = &datagram->frames[datagram->frame_count - 1];
     take_keys(analyzer, 1);
     ss_flow_candidates(&analyzer->flows, burst->hash, 1, burst->flow);
@@ -335,7 +319,7 @@ static void feed_fragment(struct ss_analyzer *analyzer, const struct ss_frame *f
         count_frames(analyzer, refused, 1);
         return;
     }
-    advance(analyzer, sane_time(frame->time_ns), NULL);
+    advance(analyzer, ss_frame_time(frame->time_ns));
     give_up(analyzer, analyzer->now_ns, true);
     const struct ss_datagram *datagram =
         ss_fragments_add(analyzer->fragments, frame, &fragment, analyzer->now_ns);
@@ -373,8 +357,8 @@ void ss_analyzer_feed(struct ss_analyzer *analyzer, const struct ss_frame *frame
 
 void ss_analyzer_tick(struct ss_analyzer *analyzer, int64_t now_ns)
 {
-    if (sane_time(now_ns) > analyzer->now_ns)
-        analyzer->now_ns = sane_time(now_ns);
+    if (ss_frame_time(now_ns) > analyzer->now_ns)
+        analyzer->now_ns = ss_frame_time(now_ns);
     if (!analyzer->has_fed)
         upkeep(analyzer);
     analyzer->has_fed = false;
@@ -383,7 +367,10 @@ void ss_analyzer_tick(struct ss_analyzer *analyzer, int64_t now_ns)
 bool ss_analyzer_flush(struct ss_analyzer *analyzer)
 {
     give_up(analyzer, INT64_MAX, false);
-    return ss_upkeep_flush(analyzer);
+    if (ss_upkeep_flush(analyzer))
+        return true;
+    analyzer->now_ns = 0;
+    return false;
 }
 
 void ss_analyzer_shed(struct ss_analyzer *analyzer, enum ss_shed shed)

@@ -37,14 +37,18 @@ struct ss_analyzer_config {
     uint64_t handshakes_bytes; /* of the tiers' rings */
     uint64_t recent_bytes;
     uint32_t snaplen;
-    uint64_t hash_seed; /* unpredictable where packets are hostile */
+    uint64_t hash_seed;  /* unpredictable where packets are hostile */
+    int64_t disorder_ns; /* how far frames may be out of order; 0: as they come on a mirror. Upkeep waits that
+                            much longer, so that it matters to no frame when it gets to its connection */
 };
 
 struct ss_analyzer;
 
 enum ss_news_kind {
     SS_NEWS_JUDGED, /* a handshake was judged, or judged again */
-    SS_NEWS_ENDED,  /* the connection of a judged handshake is forgotten: no more packets of it will come */
+    SS_NEWS_ENDED,  /* the connection of a judged handshake is forgotten: no more packets of it will come.
+                       Where  its finding is overwritten it names the connection, packets, flags and is_tls
+                       alone */
     SS_NEWS_SECOND, /* `mirror` of a second, and nothing else; several of the same second add up */
 };
 
@@ -107,7 +111,9 @@ size_t ss_analyzer_bytes(const struct ss_analyzer_config *config);
 /* memory: zeroed, borrowed for the analyzer's life. */
 struct ss_analyzer *ss_analyzer_create(const struct ss_analyzer_config *config, void *memory);
 
-/* count <= SS_BURST_MAX. Frames should come in order of time, and may be microseconds out of order. */
+/* count <= SS_BURST_MAX. Frames should come in order of time, and may be out of order by disorder_ns. One
+ * further ahead (by more than a day, where that is 0) is taken for a single frame with a wrong time, unless
+ * ss_analyzer_tick() has said before that it is so late. */
 void ss_analyzer_feed(struct ss_analyzer *analyzer, const struct ss_frame *frames, unsigned count);
 
 /* Upkeep when nothing arrives: judges what waited long enough and ages flows. Cheap
@@ -115,7 +121,7 @@ void ss_analyzer_feed(struct ss_analyzer *analyzer, const struct ss_frame *frame
 void ss_analyzer_tick(struct ss_analyzer *analyzer, int64_t now_ns);
 
 /* The input has ended: judge all that is still open. Call ss_analyzer_next until empty, and flush
- * again until it returns false. */
+ * again until it returns false. What is fed then may be of any other time, even an earlier one. */
 bool ss_analyzer_flush(struct ss_analyzer *analyzer);
 
 /* The next finding; false: none. */

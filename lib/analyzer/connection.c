@@ -38,11 +38,6 @@ static bool is_from_client(const struct ss_packet *packet)
     return begins_with_client_hello(packet);
 }
 
-bool ss_connection_is_opening(const struct ss_packet *packet)
-{
-    return is_beginning(packet) && is_from_client(packet);
-}
-
 static void begin_handshake(struct ss_analyzer *analyzer, uint32_t number, unsigned i)
 {
     const struct ss_burst *burst = &analyzer->burst;
@@ -118,8 +113,7 @@ static enum ss_refusal connection_of(struct ss_analyzer *analyzer, unsigned i, u
 
     if (number != SS_FLOW_NONE) {
         const struct ss_flow *flow = ss_flow_at(&analyzer->flows, number);
-        uint32_t now_ms = flow->state == SS_FLOW_OPEN ? burst->age_ms[i] : burst->time_ms[i];
-        if (!ss_upkeep_is_over(flow, now_ms) &&
+        if (!ss_upkeep_is_over(flow, burst->age_ms[i]) &&
             !is_new_connection(flow, packet, burst->from_first[i] == flow->client_is_first)) {
             *ret_number = number;
             return SS_REFUSED_NOTHING;
@@ -315,7 +309,7 @@ static struct ss_flow *settled_flow(const struct ss_analyzer *analyzer, unsigned
         return NULL;
     struct ss_flow *flow = ss_flow_at(&analyzer->flows, burst->flow[i]);
     bool is_settled = flow->state == SS_FLOW_DONE && !flow->is_closed &&
-                      burst->time_ms[i] - flow->last_seen_ms <= SS_IDLE_MS &&
+                      burst->age_ms[i] - flow->last_seen_ms <= SS_IDLE_MS &&
                       ss_flow_key_equal(&flow->key, &burst->key[i]);
     return is_settled ? flow : NULL;
 }

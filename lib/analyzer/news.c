@@ -186,6 +186,8 @@ void ss_news_judged(struct ss_analyzer *analyzer, const struct ss_handshake *han
     note->key = flow->key;
     ss_handshake_conclude(handshake, analyzer->config.tap, until_ns, &note->finding);
     judge(analyzer, flow, &note->finding);
+    flow->flags = note->finding.flags;
+    flow->is_tls = note->finding.is_tls;
     if (!note->finding.still_open)
         count(analyzer, &note->finding);
     tell(analyzer, flow, &note->finding, SS_NEWS_JUDGED);
@@ -198,10 +200,29 @@ void ss_note_clock_error(struct ss_note *note, const struct ss_flow *flow)
         note->finding.clock_error_ns = flow->clock_error_ns;
 }
 
+/* Of a connection whose finding is overwritten. */
+static void tell_end(struct ss_analyzer *analyzer, const struct ss_flow *flow)
+{
+    struct ss_news *news = next_news(analyzer);
+
+    if (news != NULL)
+        *news = (struct ss_news){.kind = SS_NEWS_ENDED,
+                                 .client = endpoint_of(flow, true),
+                                 .server = endpoint_of(flow, false),
+                                 .start_ns = flow->start_ns,
+                                 .note = flow->note,
+                                 .packets = flow->packets,
+                                 .network = flow->key.network,
+                                 .flags = flow->flags,
+                                 .is_tls = flow->is_tls};
+}
+
 void ss_news_ended(struct ss_analyzer *analyzer, const struct ss_flow *flow)
 {
     struct ss_note *note = ss_history_note(&analyzer->kept, flow->note, sizeof(*note));
 
+    if (note == NULL && flow->note != SS_HISTORY_NONE)
+        tell_end(analyzer, flow);
     if (note == NULL)
         return;
     note->flow = SS_FLOW_NONE;

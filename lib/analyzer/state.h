@@ -27,10 +27,9 @@ struct ss_burst {
     struct ss_flow_key key[SS_BURST_MAX];
     uint64_t hash[SS_BURST_MAX];
     uint32_t flow[SS_BURST_MAX];
-    int64_t time_ns[SS_BURST_MAX];  /* the frame's, within 0 and what arithmetic can bear */
-    uint32_t time_ms[SS_BURST_MAX]; /* low bits of its milliseconds */
-    int64_t age_ns[SS_BURST_MAX];   /* the same, as far as it is believed: what ages goes by this */
-    uint32_t age_ms[SS_BURST_MAX];  /* low bits of its milliseconds */
+    int64_t time_ns[SS_BURST_MAX]; /* the frame's, within 0 and what arithmetic can bear */
+    int64_t age_ns[SS_BURST_MAX];  /* the same, as far as it is believed: what ages goes by this */
+    uint32_t age_ms[SS_BURST_MAX]; /* low bits of its milliseconds */
     const struct ss_frame *frame[SS_BURST_MAX];
     bool from_first[SS_BURST_MAX];
     const struct ss_datagram *datagram; /* the one packet was made of its frames; NULL: as many as packets */
@@ -47,7 +46,7 @@ struct ss_analyzer {
     struct ss_history recent; /* the recent tier */
     uint64_t packet_number;
     int64_t now_ns;                 /* newest time seen and believed */
-    bool has_leapt;                 /* the frame before claimed a time far ahead of it */
+    int64_t leap_ns;                /* how far ahead of it a frame's time is believed */
     uint32_t handshake_hand;        /* the handshake block that upkeep looks at next */
     struct ss_mirror_second mirror; /* of one second, not told yet */
     enum ss_shed shed;
@@ -66,7 +65,6 @@ static inline uint32_t ss_ms_of(int64_t time_ns)
 }
 
 /* Connections: connection.c */
-bool ss_connection_is_opening(const struct ss_packet *packet); /* a client's SYN, or ClientHello */
 enum ss_refusal ss_connection_packet(struct ss_analyzer *analyzer, unsigned i);
 void ss_connection_forget(struct ss_analyzer *analyzer, uint32_t number, int64_t now_ns);
 void ss_connection_conclude(struct ss_analyzer *analyzer, struct ss_handshake *handshake, int64_t until_ns);

@@ -33,36 +33,42 @@ bool ss_upkeep_is_over(const struct ss_flow *flow, uint32_t now_ms)
 
 /* ---- handshakes that wait */
 
-/* When a handshake that nothing more came of counts as given up: not when upkeep happened to see it. */
+/* When a handshake that nothing more came of counts as given up: not when upkeep happened to see it. Its own
+ * times may lie, that by which it ages does not. */
 int64_t ss_upkeep_given_up(const struct ss_handshake *handshake, int64_t now_ns)
 {
-    int64_t due_ns = handshake->base_ns + handshake->last_ns + SS_STUCK_NS;
+    int64_t last_ns = handshake->base_ns + handshake->last_ns;
+    int64_t due_ns = (last_ns < handshake->seen_ns ? last_ns : handshake->seen_ns) + SS_STUCK_NS;
     return due_ns < now_ns ? due_ns : now_ns;
 }
 
 /* A handshake that is open for too long is reported while it still is. */
-static void report_open(struct ss_analyzer *analyzer, struct ss_handshake *handshake)
+static void report_open(struct ss_analyzer *analyzer, struct ss_handshake *handshake, int64_t now_ns)
 {
     struct ss_finding finding;
 
     if (handshake->reported_open || handshake->outcome != SS_OUTCOME_COUNT ||
-        analyzer->now_ns - handshake->base_ns < analyzer->config.slow.unfinished_ns)
+        now_ns - handshake->base_ns < analyzer->config.slow.unfinished_ns)
         return;
-    ss_handshake_conclude(handshake, analyzer->config.tap, analyzer->now_ns, &finding);
+    ss_handshake_conclude(handshake, analyzer->config.tap, now_ns, &finding);
     if (ss_slow_flags(&analyzer->config.slow, &finding.judged, finding.clock_error_ns) & SS_FLAG_UNFINISHED) {
         handshake->reported_open = true;
-        ss_news_judged(analyzer, handshake, analyzer->now_ns);
+        ss_news_judged(analyzer, handshake, now_ns);
     }
 }
 
-static void look_after(struct ss_analyzer *analyzer, struct ss_handshake *handshake)
+/* Nothing more is to come of it. */
+static bool is_done(const struct ss_handshake *handshake, int64_t now_ns)
 {
-    int64_t now_ns = analyzer->now_ns;
+    return ss_handshake_is_over(handshake, now_ns) || ss_upkeep_is_stuck(handshake, now_ns);
+}
 
-    if (ss_handshake_is_over(handshake, now_ns) || ss_upkeep_is_stuck(handshake, now_ns))
+static void look_after(struct ss_analyzer *analyzer, struct ss_handshake *handshake, int64_t now_ns)
+{
+    if (is_done(handshake, now_ns))
         ss_connection_conclude(analyzer, handshake, ss_upkeep_given_up(handshake, now_ns));
     else
-        report_open(analyzer, handshake);
+        report_open(analyzer, handshake, now_ns);
 }
 
 /* The block that the next turn looks at where this one looks at the hand's. */
@@ -85,26 +91,34 @@ static struct ss_handshake *next_handshake(struct ss_analyzer *analyzer)
 
 /* ---- connections */
 
-static void age_one(struct ss_analyzer *analyzer)
+static void age_one(struct ss_analyzer *analyzer, int64_t now_ns)
 {
     uint32_t number = ss_flow_next_to_age(&analyzer->flows);
 
-    if (number != SS_FLOW_NONE &&
-        ss_upkeep_is_over(ss_flow_at(&analyzer->flows, number), ss_ms_of(analyzer->now_ns)))
-        ss_connection_forget(analyzer, number, analyzer->now_ns);
+    if (number != SS_FLOW_NONE && ss_upkeep_is_over(ss_flow_at(&analyzer->flows, number), ss_ms_of(now_ns)))
+        ss_connection_forget(analyzer, number, now_ns);
+}
+
+/* Nothing older is still to come. */
+static int64_t oldest_to_come(const struct ss_analyzer *analyzer)
+{
+    int64_t disorder_ns = analyzer->config.disorder_ns;
+    return analyzer->now_ns > disorder_ns ? analyzer->now_ns - disorder_ns : 0;
 }
 
 void ss_upkeep(struct ss_analyzer *analyzer)
 {
+    int64_t now_ns = oldest_to_come(analyzer);
+
     if (analyzer->now_ns >= (analyzer->mirror.second + 1) * SS_NS_PER_S)
         ss_news_second(analyzer);
     for (unsigned i = 0; i < HANDSHAKES_A_TURN; i++) {
         struct ss_handshake *handshake = next_handshake(analyzer);
         if (handshake != NULL)
-            look_after(analyzer, handshake);
+            look_after(analyzer, handshake, now_ns);
     }
     for (unsigned i = 0; i < FLOWS_A_TURN; i++)
-        age_one(analyzer);
+        age_one(analyzer, now_ns);
 }
 
 /* The most dispensable of the next entries gives way: one that is closed, else the one that was silent
@@ -135,15 +149,21 @@ bool ss_upkeep_make_room(struct ss_analyzer *analyzer)
     return true;
 }
 
-/* A connection that has not come to a hello gives its handshake block to a new one; else, of the next few,
- * the handshake that has been silent longest of those that nobody has answered. */
+/* A handshake that is done, or a connection that has not come to a hello, gives its block to a new one; else,
+ * of the next few, the handshake that has been silent longest of those that nobody has answered. */
 bool ss_upkeep_free_handshake(struct ss_analyzer *analyzer)
 {
     struct ss_handshake *victim = NULL;
 
     for (unsigned i = 0; i < BLOCK_TRIES; i++) {
         struct ss_handshake *handshake = next_handshake(analyzer);
-        if (handshake == NULL || analyzer->now_ns - handshake->base_ns < SS_GIVING_NS)
+        if (handshake == NULL)
+            continue;
+        if (is_done(handshake, analyzer->now_ns)) {
+            ss_connection_conclude(analyzer, handshake, ss_upkeep_given_up(handshake, analyzer->now_ns));
+            return true;
+        }
+        if (analyzer->now_ns - handshake->base_ns < SS_GIVING_NS)
             continue;
         if (!ss_handshake_is_tls(handshake)) {
             victim = handshake;

@@ -9,7 +9,7 @@
 
 /* What slowshake read does without a file; docs/config.md shows it. */
 static const char FOR_READING[] =
-    "{\"tap\": \"middle\", \"tls\": {\"ports\": \"any\"}, \"flows\": {\"max\": 100000},"
+    "{\"tls\": {\"ports\": \"any\"}, \"flows\": {\"max\": 100000},"
     " \"history\": {\"handshakes\": {\"memory\": \"64MiB\"}},"
     " \"slow\": {\"handshake\": \"300ms\", \"phases\": {\"client_finish\": \"200ms\"},"
     " \"unfinished\": \"10s\"}}";
@@ -26,6 +26,10 @@ static struct ss_config *create(struct ss_config_reader *reader)
     config->sensor[sizeof(config->sensor) - 1] = '\0'; /* a name that was cut may lack it */
     ss_slow_init(&config->slow);
     ss_config_set_defaults(reader, SS_SECTION_ROOT, config);
+    if (reader->for_reading) { /* a capture is from anywhere, and --out is a directory of the user's */
+        config->tap = SS_TAP_MIDDLE;
+        config->quota_bytes = 0;
+    }
     return config;
 }
 
@@ -51,18 +55,24 @@ static struct ss_config *read_text(struct ss_config_reader *reader, const char *
     return NULL;
 }
 
+static int load_text(struct ss_config_reader *reader, const char *text, size_t length,
+                     struct ss_config **ret_config, struct ss_config_errors *ret_errors)
+{
+    struct ss_config *config = read_text(reader, text, length);
+    if (config == NULL) {
+        *ret_errors = reader->errors;
+        return -EINVAL;
+    }
+    *ret_config = config;
+    *ret_errors = reader->errors; /* none */
+    return 0;
+}
+
 int ss_config_load_text(const char *file, const char *text, size_t length, struct ss_config **ret_config,
                         struct ss_config_errors *ret_errors)
 {
     struct ss_config_reader reader = {.file = file};
-    struct ss_config *config = read_text(&reader, text, length);
-    if (config == NULL) {
-        *ret_errors = reader.errors;
-        return -EINVAL;
-    }
-    *ret_config = config;
-    *ret_errors = reader.errors; /* none */
-    return 0;
+    return load_text(&reader, text, length, ret_config, ret_errors);
 }
 
 /* The whole file; NULL and a complaint where it cannot be read. */
@@ -86,23 +96,36 @@ static char *read_file(struct ss_config_reader *reader, size_t *ret_length)
     return text;
 }
 
-int ss_config_load(const char *path, struct ss_config **ret_config, struct ss_config_errors *ret_errors)
+static int load_file(struct ss_config_reader *reader, struct ss_config **ret_config,
+                     struct ss_config_errors *ret_errors)
 {
-    struct ss_config_reader reader = {.file = path};
     size_t length;
-    char *text = read_file(&reader, &length);
+    char *text = read_file(reader, &length);
     if (text == NULL) {
-        *ret_errors = reader.errors;
+        *ret_errors = reader->errors;
         return -EINVAL;
     }
-    int result = ss_config_load_text(path, text, length, ret_config, ret_errors);
+    int result = load_text(reader, text, length, ret_config, ret_errors);
     free(text);
     return result;
 }
 
+int ss_config_load(const char *path, struct ss_config **ret_config, struct ss_config_errors *ret_errors)
+{
+    struct ss_config_reader reader = {.file = path};
+    return load_file(&reader, ret_config, ret_errors);
+}
+
+int ss_config_load_for_reading(const char *path, struct ss_config **ret_config,
+                               struct ss_config_errors *ret_errors)
+{
+    struct ss_config_reader reader = {.file = path, .for_reading = true};
+    return load_file(&reader, ret_config, ret_errors);
+}
+
 struct ss_config *ss_config_default(void)
 {
-    struct ss_config_reader reader = {.file = "default", .nothing_required = true};
+    struct ss_config_reader reader = {.file = "default", .for_reading = true};
     struct ss_config *config = read_text(&reader, FOR_READING, sizeof(FOR_READING) - 1);
     ss_config_errors_free(&reader.errors);
     return config;

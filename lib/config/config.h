@@ -143,8 +143,12 @@ struct ss_config_errors {
  * unreadable file). The caller frees both. */
 int ss_config_load(const char *path, struct ss_config **ret_config, struct ss_config_errors *ret_errors);
 
-/* The configuration of an empty file for slowshake read: tap middle, any port, no ports or lcores required,
- * nothing exported. */
+/* The same for slowshake read: nothing is required that only the appliance uses, the tap is in the middle and
+ * there is no quota, unless the file says otherwise. */
+int ss_config_load_for_reading(const char *path, struct ss_config **ret_config,
+                               struct ss_config_errors *ret_errors);
+
+/* What slowshake read does without a file: the same, and any port, nothing exported. */
 struct ss_config *ss_config_default(void);
 
 void ss_config_free(struct ss_config *config);

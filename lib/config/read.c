@@ -493,7 +493,7 @@ void ss_config_read_section(struct ss_config_reader *reader, enum ss_config_sect
         size_t path = ss_config_enter(reader, member->key);
         if (value != NULL)
             read_value(reader, member, value, owner);
-        else if (member->required && !reader->nothing_required)
+        else if (member->required && (!reader->for_reading || section == SS_SECTION_ORIGIN))
             ss_config_complain(reader, "missing (wanted: %s)", ss_config_type_what(member->type));
         ss_config_leave(reader, path);
     }

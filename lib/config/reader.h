@@ -18,7 +18,8 @@ struct ss_config_reader {
     struct ss_config_errors errors;
     char path[SS_CONFIG_PATH_MAX]; /* "slow.phases.client_finish", "tls.ports[2]" */
     size_t path_length;
-    bool nothing_required; /* a file may leave out what is required otherwise */
+    bool for_reading; /* slowshake read: other defaults, and nothing is required that only the appliance uses
+                       */
     bool out_of_memory;
     bool given[SS_KEY_COUNT]; /* what the last format takes out of an entry, as far as it could be read */
 };

@@ -34,22 +34,23 @@ struct ss_store {
 
 /* ---- Life ---- */
 
+/* Before the setting that names the directory. */
 static const char *advice(int error)
 {
     switch (error) {
     case -EACCES:
     case -EPERM:
-        return "give the user that runs slowshake write access to it, or change export.directory";
+        return "give the user that runs slowshake write access to it, or change";
     case -EROFS:
-        return "remount it writable, or change export.directory";
+        return "remount it writable, or change";
     case -ENOSPC:
     case -EDQUOT:
-        return "make room on its file system, or change export.directory";
+        return "make room on its file system, or change";
     case -ENOTDIR:
     case -EEXIST:
-        return "something else than a directory is in the way; change export.directory";
+        return "something else than a directory is in the way; change";
     default:
-        return "check export.directory";
+        return "check";
     }
 }
 
@@ -85,8 +86,8 @@ int ss_store_open(const struct ss_store_config *config, struct ss_store **ret_st
     if (error == 0)
         error = probe(&store->files);
     if (error != 0) {
-        snprintf(ret_why, why_bytes, "cannot write to %s: %s; %s", config->directory, strerror(-error),
-                 advice(error));
+        snprintf(ret_why, why_bytes, "cannot write to %s: %s; %s %s", config->directory, strerror(-error),
+                 advice(error), config->setting != NULL ? config->setting : "export.directory");
         ss_store_close(store);
         return error;
     }

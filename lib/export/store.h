@@ -51,9 +51,10 @@ struct ss_store_flow {
 
 struct ss_store_config {
     const char *directory;
-    uint64_t quota_bytes;                         /* 0: none */
-    uint32_t rate;                                /* pcapng files a second; 0: none */
-    bool headers_only;                            /* keep headers and handshake records only */
+    const char *setting;  /* that names the directory, for errors; NULL: export.directory */
+    uint64_t quota_bytes; /* 0: none */
+    uint32_t rate;        /* pcapng files a second; 0: none */
+    bool headers_only;    /* keep headers and handshake records only */
     const struct ss_pcapng_interface *interfaces; /* borrowed, with their names, for the store's life */
     unsigned interface_count;
     const struct ss_packet_settings *packet; /* borrowed likewise; NULL: see ss_packet_decode() */

@@ -62,6 +62,8 @@ struct ss_flow {
     uint64_t tag;           /* the hash, for removal */
     uint32_t kept_bytes;    /* in the history's handshakes tier */
     uint32_t isn;           /* the client's, for telling a new connection from a retransmitted SYN */
+    uint32_t flags;         /* of its finding: SS_FLAG_... of the wire */
+    bool is_tls;            /* the same */
     bool has_isn;
 } __attribute__((aligned(64)));
 _Static_assert(sizeof(struct ss_flow) == 128, "two cache lines; more would cost memory for every flow");

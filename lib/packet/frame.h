@@ -17,3 +17,13 @@ struct ss_frame {
     uint16_t port;           /* index of the mirror port or the file's interface */
     uint8_t link;            /* enum ss_link */
 };
+
+#define SS_FRAME_TIME_MAX_NS (INT64_C(1) << 62) /* the year 2116; so that no difference of two overflows */
+
+/* time_ns within 0 and that: what a capture file says may be any number. */
+static inline int64_t ss_frame_time(int64_t time_ns)
+{
+    if (time_ns < 0)
+        return 0;
+    return time_ns < SS_FRAME_TIME_MAX_NS ? time_ns : SS_FRAME_TIME_MAX_NS;
+}

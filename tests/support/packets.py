@@ -3,6 +3,8 @@
 import struct
 import subprocess
 
+ETHERNET = 1
+
 
 def frames_of(path):
     """[(time in ns, bytes)] of a capture of any kind."""
@@ -14,6 +16,14 @@ def frames_of(path):
         frames.append((seconds * 10**9 + fraction, pcap[at + 16:at + 16 + captured]))
         at += 16 + captured
     return frames
+
+
+def write(path, link, frames):
+    """[(time in ns, bytes)] as a pcap file of that link type."""
+    with open(path, 'wb') as file:
+        file.write(struct.pack('<IHHiIII', 0xa1b23c4d, 2, 4, 0, 0, 262144, link))
+        for ns, frame in frames:
+            file.write(struct.pack('<IIII', ns // 10**9, ns % 10**9, len(frame), len(frame)) + frame)
 
 
 def tshark(path, *fields):

@@ -3336,6 +3336,27 @@ static void lone_beginnings_of_hellos_keep_no_block_from_a_slow_handshake(void *
     close_player(played);
 }
 
+static void a_handshake_that_only_waits_for_late_frames_gives_its_block_away(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct ss_analyzer_config config = plain_config();
+    config.flows_max = 2000;
+    config.disorder_ns = 60 * SS_NS_PER_S;
+    for (unsigned i = 0; i < 1024; i++) {
+        struct connection c = connection_of((uint16_t)(1000 + i));
+        data(tape, &c, SS_CLIENT, 2 * i, &hello13);
+        flag(tape, &c, SS_CLIENT, 2 * i + 1, SS_TCP_RST);
+    }
+    struct connection late = connection_of(9);
+    put_tls13(tape, &late, 2 * SECOND);
+    struct played *played = open_player(config);
+    feed_rest(played, tape, 0);
+    assert_int_equal(ss_analyzer_counters(played->analyzer)->handshakes_full, 0);
+    close_player(played);
+    free_tape(tape);
+}
+
 static void hellos_that_find_no_block_are_counted(void **state)
 {
     (void)state;
@@ -3714,6 +3735,7 @@ static void a_connection_is_forgotten_after_its_silence_however_long_that_was(vo
         data(tape, &c, SS_CLIENT, 50020 + rows[i].silence_s * SECOND, &request);
         struct played *played = open_player(plain_config());
         feed(played, tape, 0, before, 1);
+        ss_analyzer_tick(played->analyzer, EPOCH_NS + US(50020 + rows[i].silence_s * SECOND));
         feed_rest(played, tape, before);
         assert_int_equal(refused(played, SS_REFUSED_NO_START), rows[i].is_forgotten);
         close_player(played);
@@ -3768,6 +3790,137 @@ static void a_single_packet_of_another_year_costs_no_mark_but_its_own(void **sta
             close_player(played);
         }
         free_tape(tape);
+    }
+}
+
+static void a_single_packet_of_another_year_ages_not_even_its_own_connection(void **state)
+{
+    (void)state;
+    static const int64_t years_s[] = {1500000000, -660000000};
+
+    for (size_t i = 0; i < ROWS(years_s); i++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234);
+        put_tls13(tape, &c, 0);
+        data(tape, &c, SS_CLIENT, 60000 + years_s[i] * SECOND, &request);
+        data(tape, &c, SS_CLIENT, 60010, &request);
+        struct played *played = play(tape);
+        assert_int_equal(refused(played, SS_REFUSED_NO_START), 0);
+        assert_int_equal(played->news[played->count - 1].packets, tape->count);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void frames_may_be_late_by_as_much_as_was_said_whenever_upkeep_has_its_turn(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t disorder_s, other_s, late_s; /* how far they may; when the newest comes, and the late one */
+        bool is_taken;
+    } rows[] = {{60, 60, 1, true}, {60, 60, 3, false}, {60, 30, 1, true}, {0, 60, 1, false}};
+
+    for (size_t i = 0; i < 2 * ROWS(rows); i++) {
+        int64_t shift_ns = i % 2 == 0 ? 0 : EPOCH_NS; /* to 1970, where some captures are */
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234), other = connection_of(9);
+        struct ss_analyzer_config config = plain_config();
+        config.disorder_ns = rows[i / 2].disorder_s * SS_NS_PER_S;
+        put_tls13(tape, &c, 0);
+        flag(tape, &c, SS_CLIENT, 60000, SS_TCP_RST);
+        syn(tape, &other, rows[i / 2].other_s * SECOND);
+        unsigned before = tape->count;
+        data(tape, &c, SS_SERVER, rows[i / 2].late_s * SECOND, &request);
+        for (unsigned k = 0; k < tape->count; k++)
+            tape->frames[k].frame.time_ns -= shift_ns;
+        struct played *played = open_player(config);
+        feed(played, tape, 0, before, 1);
+        for (unsigned turn = 0; turn < 1000; turn++)
+            ss_upkeep(played->analyzer);
+        feed_rest(played, tape, before);
+        assert_int_equal(refused(played, SS_REFUSED_NO_START), !rows[i / 2].is_taken);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void where_frames_may_be_late_one_that_is_far_ahead_ages_nothing_until_it_is_told_to(void **state)
+{
+    (void)state;
+    for (unsigned told = 0; told < 2; told++) {
+        struct tape *tape = new_tape();
+        struct connection c = connection_of(51234), other = connection_of(9);
+        struct ss_analyzer_config config = plain_config();
+        config.disorder_ns = 10 * SS_NS_PER_S;
+        put_tls13(tape, &c, 0);
+        syn(tape, &other, 3600LL * SECOND);
+        struct played *played = open_player(config);
+        if (told) {
+            feed(played, tape, 0, tape->count - 1, 1);
+            ss_analyzer_tick(played->analyzer, EPOCH_NS + US(3600LL * SECOND));
+        }
+        feed(played, tape, told ? tape->count - 1 : 0, tape->count, 1);
+        for (unsigned turn = 0; turn < 1000; turn++)
+            ss_upkeep(played->analyzer);
+        assert_int_equal(played->analyzer->flows.entries.used, told ? 1 : 2);
+        close_player(played);
+        free_tape(tape);
+    }
+}
+
+static void the_end_of_a_connection_is_told_though_its_finding_is_overwritten(void **state)
+{
+    (void)state;
+    struct tape *tape = new_tape();
+    struct ss_analyzer_config config = plain_config();
+    struct connection c = connection_of(51234);
+
+    config.handshakes_bytes = 256 << 10;
+    config.per_flow_bytes = 8 << 10;
+    put_tls13(tape, &c, 0);
+    unsigned packets = tape->count + 1;
+    for (unsigned i = 0; i < 200; i++) {
+        struct connection other = connection_of((uint16_t)(1000 + i));
+        put_tls13(tape, &other, 100000 + 1000 * i);
+    }
+    data(tape, &c, SS_CLIENT, 2 * SECOND, &request);
+    struct played *played = play_with(tape, config, 1);
+    const struct ss_news *first = &played->news[0], *end = NULL;
+    for (unsigned i = 0; i < played->count; i++) {
+        if (played->news[i].kind == SS_NEWS_ENDED && played->news[i].client.port == 51234)
+            end = &played->news[i];
+    }
+    assert_null(ss_analyzer_finding(played->analyzer, first->note));
+    assert_non_null(end);
+    assert_int_equal(end->start_ns, first->start_ns);
+    assert_int_equal(end->server.port, 443);
+    assert_int_equal(end->note, first->note);
+    assert_true(end->is_tls);
+    assert_int_equal(end->packets, packets);
+    close_player(played);
+    free_tape(tape);
+}
+
+/* All that the analyzer knew of the time is over with the flush. */
+static void another_capture_may_follow_a_flush_whatever_its_time(void **state)
+{
+    (void)state;
+    static const int64_t apart_s[] = {-100000000, -3600, 1, 3600, 100000000};
+
+    for (size_t i = 0; i < ROWS(apart_s); i++) {
+        struct tape *first = new_tape(), *second = new_tape();
+        struct connection c = connection_of(51234), again = connection_of(51234);
+        put_tls13(first, &c, 0);
+        put_tls13(second, &again, apart_s[i] * SECOND);
+        struct played *played = play(first);
+        feed_rest(played, second, 0);
+        flush(played);
+        assert_int_equal(count_news(played, SS_NEWS_JUDGED), 2);
+        CHECK_MARKS(judged(played, 1), TLS13_MARKS);
+        assert_int_equal(judged(played, 1)->start_ns - judged(played, 0)->start_ns, apart_s[i] * SS_NS_PER_S);
+        close_player(played);
+        free_tape(second);
+        free_tape(first);
     }
 }
 
@@ -4463,6 +4616,7 @@ int main(void)
         cmocka_unit_test(an_entry_given_away_within_a_burst_is_not_taken_for_the_connection_it_was),
         cmocka_unit_test(a_handshake_that_was_answered_keeps_its_block),
         cmocka_unit_test(lone_beginnings_of_hellos_keep_no_block_from_a_slow_handshake),
+        cmocka_unit_test(a_handshake_that_only_waits_for_late_frames_gives_its_block_away),
         cmocka_unit_test(hellos_that_find_no_block_are_counted),
         cmocka_unit_test(half_hellos_give_their_blocks_to_hellos_of_a_second_later),
         cmocka_unit_test(a_hello_that_gave_its_block_away_is_a_hello_all_the_same),
@@ -4477,6 +4631,11 @@ int main(void)
         cmocka_unit_test(a_connection_is_forgotten_after_its_silence_however_long_that_was),
         cmocka_unit_test(a_packet_is_late_by_its_own_time_and_not_by_that_of_its_burst),
         cmocka_unit_test(a_single_packet_of_another_year_costs_no_mark_but_its_own),
+        cmocka_unit_test(a_single_packet_of_another_year_ages_not_even_its_own_connection),
+        cmocka_unit_test(frames_may_be_late_by_as_much_as_was_said_whenever_upkeep_has_its_turn),
+        cmocka_unit_test(where_frames_may_be_late_one_that_is_far_ahead_ages_nothing_until_it_is_told_to),
+        cmocka_unit_test(the_end_of_a_connection_is_told_though_its_finding_is_overwritten),
+        cmocka_unit_test(another_capture_may_follow_a_flush_whatever_its_time),
         cmocka_unit_test(handshakes_of_earlier_than_those_before_are_measured_all_the_same),
         cmocka_unit_test(times_of_any_size_do_no_harm),
         cmocka_unit_test(the_same_packets_give_the_same_findings_however_they_are_cut_into_bursts),

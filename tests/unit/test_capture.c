@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "capture/capture.h"
+#include "capture/course.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -747,6 +748,92 @@ static void a_file_of_many_windows_is_read_to_its_end(void **state)
     free(data);
 }
 
+/* ---- the course of time */
+
+#define SECOND 1000000000ll
+#define START  (1795391886 * SECOND)
+
+/* What is said of frames, in their order: g goes on, d doubtful, l later, a anew; L later, and doubtful
+ * itself. / is the end of a file. */
+static void check_course(const char *what, const char *steps, const int64_t *seconds)
+{
+    static const char SAID[] = {[SS_COURSE_GOES_ON] = 'g',
+                                [SS_COURSE_DOUBTFUL] = 'd',
+                                [SS_COURSE_LATER] = 'l',
+                                [SS_COURSE_ANEW] = 'a'};
+    struct ss_course course = {0};
+    unsigned n = 0;
+
+    for (const char *step = steps; *step != '\0'; step++) {
+        if (*step == '/') {
+            ss_course_end_file(&course);
+            continue;
+        }
+        int64_t time_ns = START + seconds[n++] * SECOND, doubted_ns = course.doubted_ns;
+        bool was_doubting = course.is_doubting;
+        char said = SAID[ss_course_take(&course, time_ns)];
+        if (said == 'a' || said == 'l') {
+            ss_course_begin(&course, was_doubting ? doubted_ns : time_ns);
+            if (ss_course_take(&course, time_ns) == SS_COURSE_DOUBTFUL)
+                said = 'L';
+        }
+        if (said != *step)
+            fail_msg("%s: frame %u: %c, expected %c", what, n, said, *step);
+    }
+}
+
+#define YEAR  (365 * 86400)
+#define HOURS 3600
+
+static void time_goes_on_or_begins_anew_as_frames_tell_together(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what;
+        const char *steps;
+        int64_t seconds[8];
+    } ROWS[] = {
+        {"frames in order", "aggg", {0, 1, 2, 3}},
+        {"frames out of order", "aggg", {100, 91, 101, 92}},
+        {"hours of silence", "adlg", {0, 20 * HOURS, 20 * HOURS + 1, 20 * HOURS + 2}},
+        {"silence around every frame", "adLL", {0, 300, 600, 900}},
+        {"a single frame of a later year", "agdg", {0, 1, YEAR, 2}},
+        {"a single frame of an earlier year", "agdg", {0, 1, -YEAR, 2}},
+        {"two such, of different years", "agddg", {0, 1, -YEAR, YEAR, 2}},
+        {"a single frame of some minutes later", "agdg", {0, 1, 300, 2}},
+        {"a single frame of some minutes ago", "agdg", {0, 1, -300, 2}},
+        {"two earlier frames in a row", "agdag", {0, 1, -YEAR, -YEAR + 1, -YEAR + 2}},
+        {"two later frames in a row", "agdag", {0, 1, YEAR, YEAR + 1, YEAR + 2}},
+        {"two frames of minutes ago in a row", "agdag", {0, 1, -100, -99, -98}},
+        {"the second of which is near the newest", "agdg", {0, 1, -10, -9}},
+        {"a file that goes on where the one before ended", "ag/gg", {0, 1, 1, 2}},
+        {"and its first frame comes late", "ag/g", {0, 1, 121}},
+        {"too late for what waits", "ag/ag", {0, 1, 122, 123}},
+        {"a little out of order", "ag/g", {0, 1, 0}},
+        {"a file of the same time", "ag/ag", {0, 5, 0, 5}},
+        {"a file of an earlier year", "ag/ag", {0, 1, -YEAR, -YEAR + 1}},
+        {"a file that ends with a frame of another year", "agd/gg", {0, 1, YEAR, 2, 3}},
+        {"a file that ends with a frame after a silence", "agd/gg", {0, 1, 300, 301, 302}},
+        {"a file without frames", "/ag//g", {0, 1, 2}},
+    };
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++)
+        check_course(ROWS[i].what, ROWS[i].steps, ROWS[i].seconds);
+}
+
+static void times_of_any_size_are_brought_to_where_no_difference_overflows(void **state)
+{
+    (void)state;
+    static const int64_t TIMES[] = {INT64_MIN, -1, 0, 1, INT64_MAX - 1, INT64_MAX};
+    for (size_t i = 0; i < COUNT_OF(TIMES); i++) {
+        for (size_t k = 0; k < COUNT_OF(TIMES); k++) {
+            struct ss_course course = {0};
+            ss_course_begin(&course, ss_frame_time(TIMES[i]));
+            enum ss_course_step step = ss_course_take(&course, ss_frame_time(TIMES[k]));
+            assert_int_equal(step, (TIMES[i] > 1) == (TIMES[k] > 1) ? SS_COURSE_GOES_ON : SS_COURSE_DOUBTFUL);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -763,6 +850,8 @@ int main(void)
         cmocka_unit_test(damaged_pcap_packets_end_the_file),
         cmocka_unit_test(damaged_pcapng_blocks_end_the_file),
         cmocka_unit_test(a_file_of_many_windows_is_read_to_its_end),
+        cmocka_unit_test(time_goes_on_or_begins_anew_as_frames_tell_together),
+        cmocka_unit_test(times_of_any_size_are_brought_to_where_no_difference_overflows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -849,6 +849,57 @@ static void reading_without_a_file_looks_at_every_port_and_exports_nothing(void 
     ss_config_free(config);
 }
 
+static struct ss_config *load_for_reading(const char *text, struct ss_config_errors *ret_errors)
+{
+    char path[] = "/tmp/config.XXXXXX";
+    struct ss_config *config = NULL;
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    ss_config_load_for_reading(path, &config, ret_errors);
+    unlink(path);
+    return config;
+}
+
+static void reading_needs_nothing_that_only_the_appliance_uses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum ss_tap tap;
+        uint64_t quota_bytes;
+    } ROWS[] = {
+        {"{}", SS_TAP_MIDDLE, 0},
+        {"{\"slow\": {\"handshake\": \"1s\"}}", SS_TAP_MIDDLE, 0},
+        {"{\"journal\": {\"format\": \"envoy\"}}", SS_TAP_MIDDLE, 0},
+        {"{\"tap\": \"server\", \"lcores\": {\"analyzers\": [1, 2]}}", SS_TAP_SERVER, 0},
+        {"{\"export\": {\"payload\": \"headers\"}}", SS_TAP_MIDDLE, 0},
+        {"{\"export\": {\"quota\": \"10GiB\"}}", SS_TAP_MIDDLE, 10ull << 30},
+    };
+    for (size_t i = 0; i < COUNT_OF(ROWS); i++) {
+        struct ss_config_errors errors = {0};
+        struct ss_config *config = load_for_reading(ROWS[i].text, &errors);
+        if (config == NULL)
+            fail_msg("%s: %s", ROWS[i].text, errors.lines[0]);
+        assert_int_equal(config->tap, ROWS[i].tap);
+        assert_int_equal(config->quota_bytes, ROWS[i].quota_bytes);
+        assert_false(config->any_port);
+        ss_config_free(config);
+    }
+}
+
+static void reading_needs_what_it_uses(void **state)
+{
+    (void)state;
+    struct ss_config_errors errors = {0};
+    assert_null(load_for_reading("{\"origins\": [{\"format\": \"aws\"}], \"slov\": {}}", &errors));
+    assert_int_equal(errors.count, 2);
+    assert_non_null(strstr(errors.lines[0], "origins[0].file: missing"));
+    ss_config_errors_free(&errors);
+}
+
 static void only_what_cannot_change_at_run_time_is_named(void **state)
 {
     (void)state;
@@ -936,6 +987,8 @@ int main(void)
         cmocka_unit_test(the_full_file_prints_as_what_it_is),
         cmocka_unit_test(the_examples_load_and_print_the_same),
         cmocka_unit_test(reading_without_a_file_looks_at_every_port_and_exports_nothing),
+        cmocka_unit_test(reading_needs_nothing_that_only_the_appliance_uses),
+        cmocka_unit_test(reading_needs_what_it_uses),
         cmocka_unit_test(only_what_cannot_change_at_run_time_is_named),
         cmocka_unit_test(slow_journal_origins_and_export_can_change_at_run_time),
         cmocka_unit_test(paths_and_texts_of_any_length_are_cut_not_overrun),

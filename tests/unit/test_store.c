@@ -665,6 +665,11 @@ static void a_directory_that_cannot_be_written_is_told_with_what_to_do(void **st
         assert_int_equal(ss_store_open(&fixture->config, &fixture->store, why, sizeof(why)), ROWS[i].error);
         assert_null(fixture->store);
         assert_non_null(strstr(why, "export.directory"));
+        fixture->config.setting = "--out";
+        assert_int_equal(ss_store_open(&fixture->config, &fixture->store, why, sizeof(why)), ROWS[i].error);
+        assert_non_null(strstr(why, "--out"));
+        assert_null(strstr(why, "export.directory"));
+        fixture->config.setting = NULL;
     }
     fixture->config.directory = fixture->directory;
     assert_int_equal(chmod(fixture->directory, 0555), 0);

@@ -6,38 +6,30 @@
 
 #include "capture/capture.h"
 #include "config/config.h"
-#include "flow/key.h"
-#include "packet/fragments.h"
+#include "read/feeder.h"
 #include "read/results.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define EXIT_USAGE     2
-#define FIXED_SEED     0x5106571a4eULL /* the same output each time */
-#define HISTORY_LEAST  (1ULL << 20)    /* of one analyzer */
-#define HISTORY_MOST   (1ULL << 30)    /* of each tier, where the configuration names none */
-#define PROGRESS_BYTES (64u << 20)     /* how often progress is shown */
-#define OF_A_FRAGMENT  UINT_MAX        /* in place of an analyzer: none is known yet */
+#define HISTORY_LEAST  (1ULL << 20) /* of one analyzer */
+#define HISTORY_MOST   (1ULL << 30) /* of each tier, where the configuration names none */
+#define PROGRESS_BYTES (64u << 20)  /* how often progress is shown */
 
 struct reader {
     struct ss_read_options options;
     struct ss_config *config;
-    struct ss_analyzer **analyzers;
-    unsigned analyzer_count;
-    struct ss_fragments *fragments; /* that wait for their analyzer to be known */
-    int64_t last_ns;
     struct ss_results *results;
+    struct ss_feeder *feeder;
     bool failed;
 };
 
@@ -111,7 +103,7 @@ static int load_config(struct reader *reader)
         reader->config = ss_config_default();
         return reader->config != NULL ? 0 : EXIT_FAILURE;
     }
-    if (ss_config_load(reader->options.config, &reader->config, &errors) == 0)
+    if (ss_config_load_for_reading(reader->options.config, &reader->config, &errors) == 0)
         return 0;
     for (size_t i = 0; i < errors.count; i++)
         fprintf(stderr, "%s\n", errors.lines[i]);
@@ -129,7 +121,7 @@ static void size_history(struct reader *reader)
     struct stat about;
 
     if (reader->options.out == NULL) {
-        config->handshakes_bytes = HISTORY_LEAST * reader->analyzer_count;
+        config->handshakes_bytes = HISTORY_LEAST * (config->analyzer_count > 0 ? config->analyzer_count : 1);
         config->recent_bytes = 0;
         return;
     }
@@ -145,153 +137,14 @@ static void size_history(struct reader *reader)
         config->handshakes_bytes = config->recent_bytes = bytes & ~(uint64_t)63;
 }
 
-static struct ss_analyzer *make_analyzer(const struct ss_config *config, unsigned count)
+static int make_feeder(struct reader *reader)
 {
-    struct ss_analyzer_config wanted = {.ports = config->any_port ? NULL : config->tls_ports,
-                                        .packet = &config->packet,
-                                        .slow = config->slow,
-                                        .tap = config->tap,
-                                        .clock = SS_CLOCK_FILE,
-                                        .flows_max = config->flows_max / count,
-                                        .per_flow_bytes = (uint32_t)config->per_flow_bytes,
-                                        .handshakes_bytes = config->handshakes_bytes / count & ~(uint64_t)63,
-                                        .recent_bytes = config->recent_bytes / count & ~(uint64_t)63,
-                                        .snaplen = config->snaplen,
-                                        .hash_seed = FIXED_SEED};
-    void *memory = mmap(NULL, ss_analyzer_bytes(&wanted), PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    return memory == MAP_FAILED ? NULL : ss_analyzer_create(&wanted, memory);
-}
-
-static struct ss_fragments *make_fragments(void)
-{
-    void *memory = aligned_alloc(64, (ss_fragments_bytes() + 63) & ~(size_t)63);
-    return memory == NULL ? NULL : ss_fragments_create(memory);
-}
-
-static int make_analyzers(struct reader *reader)
-{
-    unsigned count = reader->config->analyzer_count > 0 ? reader->config->analyzer_count : 1;
-
-    reader->analyzer_count = count;
     size_history(reader);
-    reader->analyzers = calloc(count, sizeof(struct ss_analyzer *));
-    reader->fragments = make_fragments();
-    if (reader->analyzers == NULL || reader->fragments == NULL)
+    reader->results = ss_results_create(&reader->options, reader->config);
+    if (reader->results == NULL)
         return EXIT_FAILURE;
-    for (unsigned i = 0; i < count; i++) {
-        reader->analyzers[i] = make_analyzer(reader->config, count);
-        if (reader->analyzers[i] == NULL) {
-            fprintf(stderr, "slowshake read: no memory for the history: %s\n", strerror(errno));
-            return EXIT_FAILURE;
-        }
-    }
-    return 0;
-}
-
-static void drain(struct reader *reader, unsigned index)
-{
-    struct ss_news news;
-
-    while (ss_analyzer_next(reader->analyzers[index], &news)) {
-        if (!ss_results_add(reader->results, &news, reader->analyzers[index])) {
-            fprintf(stderr, "slowshake read: no memory for the results\n");
-            exit(EXIT_FAILURE);
-        }
-    }
-}
-
-static unsigned analyzer_of_packet(const struct reader *reader, const struct ss_packet *packet)
-{
-    bool from_first;
-    struct ss_flow_key key = ss_flow_key_of(packet, &reader->config->packet, &from_first);
-    return ss_flow_worker(ss_flow_hash(&key, FIXED_SEED), reader->analyzer_count);
-}
-
-/* The analyzer of a frame's connection, as the rx lcores choose it. */
-static unsigned analyzer_of(const struct reader *reader, const struct ss_frame *frame)
-{
-    struct ss_packet packet;
-
-    if (reader->analyzer_count == 1)
-        return 0;
-    switch (ss_packet_decode(frame, &reader->config->packet, &packet)) {
-    case SS_REFUSED_NOTHING:
-        return analyzer_of_packet(reader, &packet);
-    case SS_REFUSED_FRAGMENT:
-        return OF_A_FRAGMENT;
-    default:
-        return 0;
-    }
-}
-
-static void feed_to(struct reader *reader, unsigned index, const struct ss_frame *frames, unsigned count)
-{
-    ss_analyzer_feed(reader->analyzers[index], frames, count);
-    drain(reader, index);
-}
-
-/* Its fragments, all to the analyzer of its connection, which puts them together once more. What came to
- * nothing goes to the first, which counts it. */
-static void feed_datagram(struct reader *reader, const struct ss_datagram *datagram)
-{
-    struct ss_packet packet;
-    bool is_packet = datagram->refused == SS_REFUSED_NOTHING &&
-                     ss_packet_decode_within(&datagram->whole, datagram->encap, datagram->encap_count,
-                                             &reader->config->packet, &packet) == SS_REFUSED_NOTHING;
-
-    feed_to(reader, is_packet ? analyzer_of_packet(reader, &packet) : 0, datagram->frames,
-            datagram->frame_count);
-}
-
-static void give_up_fragments(struct reader *reader, int64_t now_ns, bool want_room)
-{
-    const struct ss_datagram *datagram;
-
-    while ((datagram = ss_fragments_give_up(reader->fragments, now_ns, want_room)) != NULL)
-        feed_datagram(reader, datagram);
-}
-
-/* A fragment has no ports: it waits until its datagram is whole. */
-static void hold_fragment(struct reader *reader, const struct ss_frame *frame)
-{
-    struct ss_fragment fragment;
-
-    if (ss_packet_fragment(frame, &reader->config->packet, &fragment) != SS_REFUSED_NOTHING) {
-        feed_to(reader, 0, frame, 1);
-        return;
-    }
-    give_up_fragments(reader, reader->last_ns, true);
-    const struct ss_datagram *datagram =
-        ss_fragments_add(reader->fragments, frame, &fragment, reader->last_ns);
-    if (datagram != NULL)
-        feed_datagram(reader, datagram);
-}
-
-static void note_time(struct reader *reader, const struct ss_frame *frame)
-{
-    if (frame->time_ns > reader->last_ns)
-        reader->last_ns = frame->time_ns;
-}
-
-/* Runs of frames of one analyzer, in the order of the file. */
-static void feed(struct reader *reader, const struct ss_frame *frames, unsigned count)
-{
-    unsigned from = 0;
-
-    while (from < count) {
-        unsigned index = analyzer_of(reader, &frames[from]), to = from;
-        do
-            note_time(reader, &frames[to++]);
-        while (to < count && index != OF_A_FRAGMENT &&
-               (reader->analyzer_count == 1 || analyzer_of(reader, &frames[to]) == index));
-        if (index == OF_A_FRAGMENT)
-            hold_fragment(reader, &frames[from]);
-        else
-            feed_to(reader, index, frames + from, to - from);
-        from = to;
-    }
+    reader->feeder = ss_feeder_create(reader->config, reader->results);
+    return reader->feeder != NULL ? 0 : EXIT_FAILURE;
 }
 
 static void show_progress(const char *name, uint64_t at, uint64_t size)
@@ -317,12 +170,13 @@ static void read_frames(struct reader *reader, const char *name, struct ss_captu
     enum ss_capture_result result;
 
     while ((result = ss_capture_burst(capture, frames, SS_BURST_MAX, &count)) == SS_CAPTURE_FRAME) {
-        feed(reader, frames, count);
+        ss_feeder_take(reader->feeder, frames, count);
         if (is_terminal && ss_capture_position(capture) - shown > PROGRESS_BYTES) {
             shown = ss_capture_position(capture);
             show_progress(name, shown, size);
         }
     }
+    ss_feeder_end_file(reader->feeder);
     if (shown > 0)
         fputs("\r\033[K", stderr);
     if (result == SS_CAPTURE_CUT)
@@ -369,27 +223,11 @@ static void read_capture(struct reader *reader, const char *name)
         close(fd);
 }
 
-/* All analyzers see the end of the files at the same time, so that it does not matter how many there are. */
-static void finish(struct reader *reader)
-{
-    give_up_fragments(reader, INT64_MAX, false);
-    for (unsigned i = 0; i < reader->analyzer_count; i++) {
-        bool more = true;
-        ss_analyzer_tick(reader->analyzers[i], reader->last_ns);
-        while (more) {
-            more = ss_analyzer_flush(reader->analyzers[i]);
-            drain(reader, i);
-        }
-    }
-}
-
 /* What could not be read is not silently left out of the results. */
 static void warn_of_refused(const struct reader *reader)
 {
     for (unsigned reason = 0; reason < SS_REFUSED_COUNT; reason++) {
-        uint64_t packets = 0;
-        for (unsigned i = 0; i < reader->analyzer_count; i++)
-            packets += ss_analyzer_counters(reader->analyzers[i])->refused[reason];
+        uint64_t packets = ss_feeder_refused(reader->feeder, reason);
         if (packets > 0 && ss_refusal_class(reason) != SS_CLASS_NOT_TLS)
             fprintf(stderr, "slowshake read: warning: %" PRIu64 " packets not looked at: %s\n", packets,
                     ss_refusal_about(reason));
@@ -404,21 +242,18 @@ int ss_read_main(int argc, char **argv)
     if (status == 0)
         status = load_config(&reader);
     if (status == 0)
-        status = make_analyzers(&reader);
-    if (status == 0 && (reader.results = ss_results_create(&reader.options, reader.config)) == NULL)
-        status = EXIT_FAILURE;
+        status = make_feeder(&reader);
     if (status == 0 && (status = ss_results_open(reader.results)) == 0) {
         for (int i = 0; i < reader.options.capture_count; i++)
             read_capture(&reader, reader.options.captures[i]);
-        finish(&reader);
+        ss_feeder_finish(reader.feeder);
         warn_of_refused(&reader);
         status = ss_results_show(reader.results, !reader.failed);
         if (reader.failed)
             status = EXIT_FAILURE;
     }
+    ss_feeder_free(reader.feeder);
     ss_results_free(reader.results);
     ss_config_free(reader.config);
-    free(reader.analyzers);
-    free(reader.fragments);
     return status;
 }

@@ -19,6 +19,7 @@
 #define PATH_BYTES  64    /* YYYY-MM-DD/<id>.pcapng */
 #define WAITING_MAX 16384 /* events that wait for their host's clock to be learned */
 #define SECONDS_MAX 65536 /* of which the mirror's loss is known */
+#define PORTS_MAX   256   /* in one flow's file: the store takes no more */
 
 /* News of one connection: judged (with a finding), judged again, ended. Merged by ss_results_show. */
 struct item {
@@ -41,7 +42,6 @@ struct ss_results {
     struct ss_journal *journals[SS_JOURNALS_MAX];
     struct ss_origins *origins;
     struct ss_store *store;
-    struct ss_pcapng_interface interfaces[1];
     int status;
 };
 
@@ -274,16 +274,48 @@ static int open_journals(struct ss_results *results)
     return 0;
 }
 
+/* What an operator would find in telemetry. */
+static void warn_of_entries(const char *directory, const struct ss_journal_counters *counters)
+{
+    uint64_t events = counters->results[SS_FORMAT_EVENT];
+
+    if (counters->errors > 0)
+        fprintf(stderr, "slowshake read: warning: %s: %" PRIu64 " entries or files could not be read\n",
+                directory, counters->errors);
+    if (counters->entries == events)
+        return;
+    fprintf(stderr,
+            "slowshake read: warning: %s: %" PRIu64 " of %" PRIu64 " entries are no events:", directory,
+            counters->entries - events, counters->entries);
+    for (unsigned i = 0; i < SS_FORMAT_RESULT_COUNT; i++) {
+        if (i != SS_FORMAT_EVENT && counters->results[i] > 0)
+            fprintf(stderr, " %" PRIu64 " %s", counters->results[i],
+                    ss_format_result_name((enum ss_format_result)i));
+    }
+    fputc('\n', stderr);
+}
+
+static void warn_of_unmatched(const struct ss_join_counters *counters)
+{
+    if (counters->events == counters->matched)
+        return;
+    fprintf(stderr, "slowshake read: warning: %" PRIu64 " of %" PRIu64 " events found no handshake:",
+            counters->events - counters->matched, counters->events);
+    for (unsigned i = 0; i < SS_UNMATCHED_COUNT; i++) {
+        if (counters->unmatched[i] > 0)
+            fprintf(stderr, " %" PRIu64 " %s", counters->unmatched[i],
+                    ss_unmatched_name((enum ss_unmatched)i));
+    }
+    fputc('\n', stderr);
+}
+
 static void read_journal(struct ss_results *results, unsigned index)
 {
     const struct ss_config_journal *settings = &results->settings[index];
 
     ss_join_set_source(results->join, index, settings->slack_ns, settings->hold_ns);
     take_events(results, results->journals[index]);
-    uint64_t errors = ss_journal_counters(results->journals[index])->errors;
-    if (errors > 0)
-        fprintf(stderr, "slowshake read: warning: %s: %" PRIu64 " entries or files could not be read\n",
-                settings->directory, errors);
+    warn_of_entries(settings->directory, ss_journal_counters(results->journals[index]));
 }
 
 static int join_journals(struct ss_results *results)
@@ -299,6 +331,7 @@ static int join_journals(struct ss_results *results)
     for (unsigned i = 0; i < journal_count(results); i++)
         read_journal(results, i);
     take_waiting(results);
+    warn_of_unmatched(ss_join_counters(results->join));
     return 0;
 }
 
@@ -307,18 +340,15 @@ static int join_journals(struct ss_results *results)
 static int open_store(struct ss_results *results)
 {
     struct ss_store_config wanted = {.directory = results->options->out,
+                                     .setting = "--out",
                                      .quota_bytes = results->config->quota_bytes,
                                      .rate = UINT32_MAX, /* nothing else waits for the disk here */
                                      .headers_only = results->config->headers_only,
-                                     .interfaces = results->interfaces,
-                                     .interface_count = 1,
                                      .packet = &results->config->packet};
     char why[256];
 
     if (results->options->out == NULL)
         return 0;
-    results->interfaces[0] =
-        (struct ss_pcapng_interface){.name = "capture", .snaplen = results->config->snaplen};
     if (ss_store_open(&wanted, &results->store, why, sizeof(why)) == 0)
         return 0;
     fprintf(stderr, "slowshake read: %s\n", why);
@@ -333,6 +363,29 @@ static const char *path_of(const struct ss_finding *finding, char path[PATH_BYTE
     ss_time_format(finding->start_ns, start);
     snprintf(path, PATH_BYTES, "%.10s/%s.pcapng", start, ss_finding_id(finding, id));
     return path;
+}
+
+/* The place of a key among those known, where it may be added. */
+static uint16_t place_of(uint32_t key, uint32_t known[PORTS_MAX], uint16_t *known_count)
+{
+    uint16_t k = 0;
+
+    while (k < *known_count && known[k] != key)
+        k++;
+    if (k == *known_count && k < PORTS_MAX)
+        known[(*known_count)++] = key;
+    return k;
+}
+
+/* One port for each interface and link type that the flow came by, in the order of its first packet there:
+ * each of the files numbers its own interfaces, and may have many. */
+static void number_ports(struct ss_history_record *packets, size_t count)
+{
+    uint32_t known[PORTS_MAX];
+    uint16_t known_count = 0;
+
+    for (size_t i = count; i-- > 0;) /* the newest is the first */
+        packets[i].port = place_of((uint32_t)packets[i].port << 8 | packets[i].link, known, &known_count);
 }
 
 static void write_flow(struct ss_results *results, struct ss_record *record, struct item *item,
@@ -351,8 +404,7 @@ static void write_flow(struct ss_results *results, struct ss_record *record, str
             flow.packet_count++;
     }
     flow.packets = packets;
-    if (flow.packet_count > 0) /* files of several link types can be read at once */
-        results->interfaces[0].link = packets[0].link;
+    number_ports(packets, flow.packet_count);
     flow.packets_missing = item->news.packets - flow.packet_count;
     int error = ss_store_write(results->store, &flow, record->finding->start_ns);
     if (error != 0) {
@@ -399,6 +451,19 @@ static void show_item(struct ss_results *results, struct item *item, struct ss_t
     free(line);
 }
 
+/* What the output may name and is no longer there is said. */
+static void finish_store(struct ss_results *results)
+{
+    char quota[SS_DURATION_TEXT_MAX];
+
+    if (ss_store_sync(results->store) != 0)
+        results->status = EXIT_FAILURE;
+    uint64_t removed = ss_store_counters(results->store)->quota_removed;
+    if (removed > 0)
+        fprintf(stderr, "slowshake read: warning: %s: %" PRIu64 " files were removed for export.quota, %s\n",
+                results->options->out, removed, ss_size_format(results->config->quota_bytes, quota));
+}
+
 int ss_results_open(struct ss_results *results)
 {
     int status;
@@ -417,8 +482,8 @@ int ss_results_show(struct ss_results *results, bool whole)
         return EXIT_FAILURE;
     for (size_t i = 0; i < results->count; i++)
         show_item(results, &results->items[i], &table);
-    if (results->store != NULL && ss_store_sync(results->store) != 0)
-        results->status = EXIT_FAILURE;
+    if (results->store != NULL)
+        finish_store(results);
     if (!results->options->json && whole)
         ss_table_end(&table, results->options->all);
     if (fflush(stdout) != 0 || ferror(stdout)) {
