@@ -15,6 +15,8 @@
  *   settle             NAME            its record is on disk
  *   revoke                             its record could not be written: neither is there
  *
+ * A file that took the place of one with a record is never revoked.
+ *
  * So what a crash left says of itself what it is: .tmp is removed, .due gets its record (recover.c).
  *
  * Errors are negative errnos. Two stores may share a directory: a line is appended under a lock of its file,
@@ -70,8 +72,8 @@ void ss_files_abandon(int day, const char *name, int fd);
 void ss_files_settle(int day, const char *name);
 void ss_files_revoke(struct ss_files *files, int day, const char *name);
 
-/* Appends the line and its newline whole, or leaves the file as it was. Synced, or to be synced by
- * ss_files_sync. */
+/* Appends the line and its newline whole, or leaves the file as it was, also where it cannot be synced.
+ * Synced, or to be synced by ss_files_sync. */
 enum ss_files_when { SS_FILES_NOW, SS_FILES_LATER };
 int ss_files_append(struct ss_files *files, int day, const char *name, const char *line,
                     enum ss_files_when when);
