@@ -232,7 +232,7 @@ static void take_events(struct ss_results *results, struct ss_journal *journal)
     while ((got = ss_journal_next(journal, &event)) > 0 || (got == 0 && has_more(journal))) {
         if (got == 0)
             continue;
-        switch (ss_join_add_event(results->join, &event, event.logged_ns, &flow, &reason)) {
+        switch (ss_join_add_event(results->join, &event, event.logged_ns, event.logged_ns, &flow, &reason)) {
         case SS_JOIN_MATCHED:
             attach(results, flow, &event);
             break;
