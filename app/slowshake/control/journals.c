@@ -125,7 +125,7 @@ static bool same_matches(char *const *a, char *const *b)
 static bool same_journal(const struct ss_config_journal *a, const struct ss_config_journal *b)
 {
     bool same = same_text(a->directory, b->directory) && same_matches(a->matches, b->matches) &&
-                a->format == b->format && same_text(a->regex, b->regex) &&
+                a->format == b->format && same_text(a->regex, b->regex) && a->entry_time == b->entry_time &&
                 a->min_duration_ns == b->min_duration_ns && same_text(a->cursor_file, b->cursor_file);
 
     for (unsigned i = 0; i < SS_KEY_COUNT; i++)
