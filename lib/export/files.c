@@ -200,16 +200,13 @@ int ss_files_commit(struct ss_files *files, int day, const char *name, int fd, b
     close(fd);
     uncount(files, old_bytes);
     files->bytes += ss_files_bytes(day, name);
-    if (fsync(day) != 0) {
-        error = -errno;
-        if (is_new)
-            ss_files_revoke(files, day, name);
-        else
-            ss_files_settle(day, name); /* an earlier record names it */
-        return error;
-    }
     *ret_is_new = is_new;
     return 0;
+}
+
+int ss_files_sync_names(int day)
+{
+    return fsync(day) == 0 ? 0 : -errno;
 }
 
 void ss_files_settle(int day, const char *name)

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_BYTES  64    /* YYYY-MM-DD/<id>.pcapng */
 #define WAITING_MAX 16384 /* events that wait for their host's clock to be learned */
 #define SECONDS_MAX 65536 /* of which the mirror's loss is known */
 
@@ -325,18 +324,9 @@ static int open_store(struct ss_results *results)
     return EXIT_FAILURE;
 }
 
-/* Where ss_store_write has put the flow's packets, below the directory. */
-static const char *path_of(const struct ss_finding *finding, char path[PATH_BYTES])
-{
-    char start[SS_TIME_TEXT_MAX], id[SS_ID_TEXT_MAX];
-
-    ss_time_format(finding->start_ns, start);
-    snprintf(path, PATH_BYTES, "%.10s/%s.pcapng", start, ss_finding_id(finding, id));
-    return path;
-}
-
+/* path becomes the record's pcapng, where one is written. */
 static void write_flow(struct ss_results *results, struct ss_record *record, struct item *item,
-                       char path[PATH_BYTES])
+                       char path[SS_STORE_PATH_MAX])
 {
     struct ss_store_flow flow = {.record = *record};
     struct ss_history_record *packets = calloc(item->news.packets + 1, sizeof(*packets));
@@ -354,14 +344,17 @@ static void write_flow(struct ss_results *results, struct ss_record *record, str
     if (flow.packet_count > 0) /* files of several link types can be read at once */
         results->interfaces[0].link = packets[0].link;
     flow.packets_missing = item->news.packets - flow.packet_count;
-    int error = ss_store_write(results->store, &flow, record->finding->start_ns);
+    ss_store_write(results->store, &flow, record->finding->start_ns);
+    int error = ss_store_sync(results->store);
+    if (flow.error != 0)
+        error = flow.error;
     if (error != 0) {
         fprintf(stderr, "slowshake read: %s: %s\n", results->options->out, strerror(-error));
         results->status = EXIT_FAILURE;
     }
     *record = flow.record;
-    if (error == 0 && record->has_packets && record->packets > 0)
-        record->pcapng = path_of(record->finding, path);
+    if (record->pcapng != NULL)
+        record->pcapng = memcpy(path, flow.path, sizeof(flow.path));
     free(packets);
 }
 
@@ -374,7 +367,7 @@ static void show_item(struct ss_results *results, struct item *item, struct ss_t
         .mirror_loss_ppm = ss_mirror_loss_ppm(&results->mirror_loss, item->news.start_ns, item->news.end_ns),
         .has_packets = true,
         .packets = item->news.packets};
-    char path[PATH_BYTES];
+    char path[SS_STORE_PATH_MAX];
 
     if (results->origins != NULL)
         record.origin = ss_origins_find(results->origins, &item->finding->client.ip);
