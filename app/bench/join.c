@@ -124,9 +124,9 @@ static void tick(struct ss_join *join, const struct storm *storm, unsigned from,
         flow = ss_join_add_flow(join, &news, 0);
         while (ss_join_take_waiting(join, flow, &waited))
             ;
-        ss_join_add_event(join, &event, EPOCH_NS + (int64_t)i * GAP_NS, &flow, &reason);
+        ss_join_add_event(join, &event, EPOCH_NS + (int64_t)i * GAP_NS, (int64_t)i * GAP_NS, &flow, &reason);
     }
-    expire_all(join, EPOCH_NS + (int64_t)to * GAP_NS);
+    expire_all(join, (int64_t)to * GAP_NS);
 }
 
 static int run(const struct storm *storm, unsigned handshakes, unsigned events)

@@ -200,13 +200,13 @@ int ss_files_commit(struct ss_files *files, int day, const char *name, int fd, b
     close(fd);
     uncount(files, old_bytes);
     files->bytes += ss_files_bytes(day, name);
-    if (fsync(day) != 0) {
-        error = -errno;
-        ss_files_revoke(files, day, name);
-        return error;
-    }
     *ret_is_new = is_new;
     return 0;
+}
+
+int ss_files_sync_names(int day)
+{
+    return fsync(day) == 0 ? 0 : -errno;
 }
 
 void ss_files_settle(int day, const char *name)
@@ -279,8 +279,18 @@ static int drop_cut_line(int fd, off_t *ret_length)
     return is_cut;
 }
 
+/* With a file's first line, its name must last too. */
+static int sync_line(int fd, int day, off_t old_length, enum ss_files_when when)
+{
+    bool is_synced = when == SS_FILES_LATER || fdatasync(fd) == 0;
+
+    if (is_synced && old_length == 0)
+        is_synced = fchmod(fd, FILE_MODE) == 0 && fsync(day) == 0;
+    return is_synced ? 0 : -errno;
+}
+
 /* Whole, or not at all. */
-static int write_line(int fd, const char *line, off_t old_length, enum ss_files_when when)
+static int write_line(int fd, int day, const char *line, off_t old_length, enum ss_files_when when)
 {
     size_t line_bytes = strlen(line);
     struct iovec parts[] = {{(void *)(uintptr_t)line, line_bytes}, {(void *)(uintptr_t) "\n", 1}};
@@ -291,8 +301,8 @@ static int write_line(int fd, const char *line, off_t old_length, enum ss_files_
         error = -errno;
     else if ((size_t)written != line_bytes + 1)
         error = -ENOSPC;
-    else if (when == SS_FILES_NOW && fdatasync(fd) != 0)
-        error = -errno;
+    else
+        error = sync_line(fd, day, old_length, when);
     /* Should this fail too, the next append or start drops the cut line. */
     if (error != 0 && ftruncate(fd, old_length) != 0)
         return error;
@@ -309,10 +319,7 @@ int ss_files_append_line(int day, const char *name, const char *line, enum ss_fi
     flock(fd, LOCK_EX); /* closing gives it back */
     int error = drop_cut_line(fd, &length);
     if (error >= 0)
-        error = write_line(fd, line, length, when);
-    /* A file's first line: its name must last too. */
-    if (error == 0 && length == 0 && (fchmod(fd, FILE_MODE) != 0 || fsync(day) != 0))
-        error = -errno;
+        error = write_line(fd, day, line, length, when);
     close(fd);
     return error;
 }

@@ -11,9 +11,11 @@
  * A file whose record is yet to come has two names:
  *
  *   begin    .NAME.tmp                 being written
- *   commit   .NAME.due and NAME        whole and synced; its record is due
+ *   commit   .NAME.due and NAME        whole and synced, its names by ss_files_sync_names; its record is due
  *   settle             NAME            its record is on disk
  *   revoke                             its record could not be written: neither is there
+ *
+ * A file that took the place of one with a record is never revoked.
  *
  * So what a crash left says of itself what it is: .tmp is removed, .due gets its record (recover.c).
  *
@@ -65,13 +67,15 @@ int ss_files_day(struct ss_files *files, const char *day, int *ret_fd);
 int ss_files_begin(int day, const char *name, int *ret_fd);
 int ss_files_commit(struct ss_files *files, int day, const char *name, int fd, bool *ret_is_new);
 void ss_files_abandon(int day, const char *name, int fd);
+/* Of all that were committed in the day. */
+int ss_files_sync_names(int day);
 
 /* After commit, one of the two. */
 void ss_files_settle(int day, const char *name);
 void ss_files_revoke(struct ss_files *files, int day, const char *name);
 
-/* Appends the line and its newline whole, or leaves the file as it was. Synced, or to be synced by
- * ss_files_sync. */
+/* Appends the line, or several with newlines between them, and a newline, whole, or leaves the file as it
+ * was, also where it cannot be synced. Synced, or to be synced by ss_files_sync. */
 enum ss_files_when { SS_FILES_NOW, SS_FILES_LATER };
 int ss_files_append(struct ss_files *files, int day, const char *name, const char *line,
                     enum ss_files_when when);

@@ -10,8 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PROBE      "write-test"
-#define PATH_BYTES 80
+#define PROBE "write-test"
 
 #define RESERVE_SHARE   64 /* of the file system, for records alone */
 #define RESERVE_MAX     (64u << 20)
@@ -21,12 +20,22 @@
 
 _Static_assert(SS_ID_TEXT_MAX + sizeof(".pcapng") <= SS_FILES_NAME_MAX, "a flow's file name fits");
 
+/* Flows whose records are to be appended to one day's file. */
+struct ss_group {
+    int day; /* its directory; -1: there is no group */
+    char day_name[SS_FILES_DAY_MAX];
+    struct ss_store_flow *flows[SS_STORE_GROUP]; /* borrowed */
+    unsigned count, pcapngs;
+    int64_t now_ns; /* of the latest */
+};
+
 struct ss_store {
     struct ss_store_config config;
     struct ss_store_counters counters;
     struct ss_files files;
     struct ss_pcapng writer;
     struct ss_rates rates;
+    struct ss_group group;
     uint64_t unsynced; /* events in that day's unmatched.jsonl */
     char unsynced_day[SS_FILES_DAY_MAX];
     int sync_error; /* of another day, since the last ss_store_sync */
@@ -80,7 +89,7 @@ int ss_store_open(const struct ss_store_config *config, struct ss_store **ret_st
     if (store != NULL) {
         store->config = *config;
         store->config.directory = NULL; /* its copy is in files */
-        store->files.root = -1;
+        store->files.root = store->group.day = -1;
         error = ss_files_open(&store->files, config->directory);
     }
     if (error == 0)
@@ -174,66 +183,50 @@ static void day_of(int64_t ns, char ret_day[SS_FILES_DAY_MAX])
     ret_day[SS_FILES_DAY_MAX - 1] = '\0';
 }
 
-static int append_record(struct ss_store *store, int day, const struct ss_record *record)
+/* Of the pcapng, in its day. */
+static const char *name_of(const struct ss_store_flow *flow)
 {
-    char *line = ss_record_json(record);
-    if (line == NULL)
-        return -ENOMEM;
-    int error = ss_files_append(&store->files, day, SS_FILES_FLOWS, line, SS_FILES_NOW);
-    free(line);
-    return error;
+    return flow->path + SS_FILES_DAY_MAX;
 }
 
 /* The packets' file, complete and synced before it has its name. */
-static int place_pcapng(struct ss_store *store, int day, const char *name, const struct ss_record *record,
-                        const struct ss_packets *packets, bool *ret_is_new)
+static int place_pcapng(struct ss_store *store, struct ss_store_flow *flow, const struct ss_packets *packets)
 {
-    char *comment = ss_record_json(record);
+    int day = store->group.day;
+    char *comment = ss_record_json(&flow->record);
     int fd;
 
     if (comment == NULL)
         return -ENOMEM;
-    int error = ss_files_begin(day, name, &fd);
+    int error = ss_files_begin(day, name_of(flow), &fd);
     if (error == 0) {
         error = ss_packets_write(packets, comment, fd, &store->writer);
         if (error == 0)
-            error = ss_files_commit(&store->files, day, name, fd, ret_is_new);
+            error = ss_files_commit(&store->files, day, name_of(flow), fd, &flow->is_new);
         else
-            ss_files_abandon(day, name, fd);
+            ss_files_abandon(day, name_of(flow), fd);
     }
     free(comment);
     return error;
 }
 
-/* One flow on its way to disk. */
-struct placing {
-    struct ss_record *record;
-    int day;
-    int64_t now_ns;
-    const char *day_name;
-    char path[PATH_BYTES];
-    const char *name; /* in path */
-    bool is_new;      /* there was no file of that name */
-    bool is_end;      /* see struct ss_store_flow */
-};
-
-static bool has_pcapng(const struct placing *placing)
+static bool has_pcapng(const struct ss_store *store, const struct ss_store_flow *flow)
 {
-    return ss_files_bytes(placing->day, placing->name) > 0;
+    return ss_files_bytes(store->group.day, name_of(flow)) > 0;
 }
 
 /* Whether the flow gets its pcapng file. One that has it already takes nothing more of the rates. */
-static enum ss_unwritten decide(struct ss_store *store, const struct placing *placing,
+static enum ss_unwritten decide(struct ss_store *store, const struct ss_store_flow *flow,
                                 const struct ss_packets *packets)
 {
-    const struct ss_record *record = placing->record;
+    const struct ss_record *record = &flow->record;
 
-    if (is_reserved(placing->day, bytes_of_packets(packets)))
+    if (is_reserved(store->group.day, bytes_of_packets(packets)))
         return SS_UNWRITTEN_RESERVE;
-    if (has_pcapng(placing))
+    if (has_pcapng(store, flow))
         return SS_UNWRITTEN_NOT;
     return ss_rates_take(&store->rates, store->config.rate, ss_record_opinion(record).verdict,
-                         &record->finding->client.ip, placing->now_ns);
+                         &record->finding->client.ip, store->group.now_ns);
 }
 
 static void skip_pcapng(struct ss_record *record, enum ss_unwritten reason)
@@ -243,20 +236,20 @@ static void skip_pcapng(struct ss_record *record, enum ss_unwritten reason)
     record->pcapng_skipped = ss_unwritten_name(reason);
 }
 
-static int place_packets(struct ss_store *store, struct placing *placing, const struct ss_packets *packets)
+static int place_packets(struct ss_store *store, struct ss_store_flow *flow, const struct ss_packets *packets)
 {
-    struct ss_record *record = placing->record;
+    struct ss_record *record = &flow->record;
 
-    if (placing->is_end && !has_pcapng(placing))
+    if (flow->is_end && !has_pcapng(store, flow))
         return 0;
-    enum ss_unwritten reason = decide(store, placing, packets);
+    enum ss_unwritten reason = decide(store, flow, packets);
     if (reason != SS_UNWRITTEN_NOT) {
-        store->counters.pcapngs_unwritten[reason] += !placing->is_end;
+        store->counters.pcapngs_unwritten[reason] += !flow->is_end;
         skip_pcapng(record, reason);
         return 0;
     }
-    record->pcapng = placing->path;
-    int error = place_pcapng(store, placing->day, placing->name, record, packets, &placing->is_new);
+    record->pcapng = flow->path;
+    int error = place_pcapng(store, flow, packets);
     if (error != 0)
         skip_pcapng(record, reason_of(error));
     else
@@ -265,9 +258,9 @@ static int place_packets(struct ss_store *store, struct placing *placing, const 
 }
 
 /* Writes what there is of the flow's packets; the record then says where, or why not. */
-static int write_packets(struct ss_store *store, struct placing *placing, const struct ss_store_flow *flow)
+static int write_packets(struct ss_store *store, struct ss_store_flow *flow)
 {
-    struct ss_record *record = placing->record;
+    struct ss_record *record = &flow->record;
     const struct ss_history_record **sorted = calloc(flow->packet_count + 1, sizeof(*sorted));
     int error = 0;
 
@@ -284,77 +277,196 @@ static int write_packets(struct ss_store *store, struct placing *placing, const 
     record->packets = packets.count;
     record->packets_missing = flow->packets_missing;
     if (packets.count > 0)
-        error = place_packets(store, placing, &packets);
+        error = place_packets(store, flow, &packets);
     free(sorted);
     return error;
 }
 
-/* Where the disk takes only one of the two, it is the record. */
-static int write_record(struct ss_store *store, struct placing *placing)
+/* The flow's new pcapng goes again: its record goes on without it. */
+static void withdraw_pcapng(struct ss_store *store, struct ss_store_flow *flow, int error)
 {
-    struct ss_record *record = placing->record;
-    int error = append_record(store, placing->day, record);
-
-    if (record->pcapng == NULL)
-        return note_error(store, error, store->counters.records_unwritten);
-    if (error == 0 || !placing->is_new) {
-        ss_files_settle(placing->day, placing->name);
-        return note_error(store, error, store->counters.records_unwritten);
-    }
-    ss_files_revoke(&store->files, placing->day, placing->name);
+    ss_files_revoke(&store->files, store->group.day, name_of(flow));
     store->counters.pcapngs--;
     note_error(store, error, store->counters.pcapngs_unwritten);
-    skip_pcapng(record, reason_of(error));
-    return note_error(store, append_record(store, placing->day, record), store->counters.records_unwritten);
+    skip_pcapng(&flow->record, reason_of(error));
 }
 
-static int write_flow(struct ss_store *store, struct placing *placing, const struct ss_store_flow *flow)
+static int append_record(struct ss_store *store, const struct ss_record *record)
 {
-    char id[SS_ID_TEXT_MAX];
-
-    snprintf(placing->path, PATH_BYTES, "%s/%s.pcapng", placing->day_name,
-             ss_finding_id(placing->record->finding, id));
-    placing->name = placing->path + strlen(placing->day_name) + 1;
-    int pcapng_error = write_packets(store, placing, flow);
-    if (flow->is_end && placing->record->pcapng == NULL) {
-        store->counters.ends_left_out += pcapng_error == 0;
-        return note_error(store, pcapng_error, store->counters.records_unwritten);
-    }
-    int error = write_record(store, placing);
-    store->counters.records += error == 0;
-    return pcapng_error != 0 ? pcapng_error : error;
+    char *line = ss_record_json(record);
+    if (line == NULL)
+        return -ENOMEM;
+    int error = ss_files_append(&store->files, store->group.day, SS_FILES_FLOWS, line, SS_FILES_NOW);
+    free(line);
+    return error;
 }
 
-static void keep_quota(struct ss_store *store, const char *day_name, int64_t now_ns)
+/* By itself. Where the disk takes only one of the two, it is the record. */
+static int write_record(struct ss_store *store, struct ss_store_flow *flow)
+{
+    int error = append_record(store, &flow->record);
+
+    if (error != 0 && flow->record.pcapng != NULL && flow->is_new) {
+        withdraw_pcapng(store, flow, error);
+        error = append_record(store, &flow->record);
+    }
+    return error;
+}
+
+/* ---- A group of flows ---- */
+
+static bool may_join(const struct ss_group *group, const struct ss_store_flow *flow)
+{
+    if (group->count == SS_STORE_GROUP || group->pcapngs == SS_STORE_PCAPNGS ||
+        strncmp(group->day_name, flow->path, SS_FILES_DAY_MAX - 1) != 0)
+        return false;
+    /* A further revision replaces a file whose record has to be on disk. */
+    for (unsigned i = 0; i < group->count; i++) {
+        if (strcmp(group->flows[i]->path, flow->path) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* A new file whose name may not last goes again. One that took the place of an earlier record's stays: under
+ * that name there is always a whole file of the flow. */
+static void sync_names(struct ss_store *store)
+{
+    struct ss_group *group = &store->group;
+    int error = group->pcapngs > 0 ? ss_files_sync_names(group->day) : 0;
+
+    if (error == 0)
+        return;
+    store->counters.last_errno = -error;
+    for (unsigned i = 0; i < group->count; i++) {
+        struct ss_store_flow *flow = group->flows[i];
+        if (flow->record.pcapng == NULL)
+            continue;
+        flow->error = error;
+        if (flow->is_new)
+            withdraw_pcapng(store, flow, error);
+    }
+}
+
+/* The records' lines, a newline between two. NULL: no memory. */
+static char *print_records(const struct ss_group *group)
+{
+    char *text = NULL;
+    size_t bytes;
+    FILE *lines = open_memstream(&text, &bytes);
+    bool is_whole = lines != NULL;
+
+    for (unsigned i = 0; i < group->count && is_whole; i++) {
+        char *line = ss_record_json(&group->flows[i]->record);
+        is_whole = line != NULL && fprintf(lines, "%s%s", i > 0 ? "\n" : "", line) > 0;
+        free(line);
+    }
+    if (lines != NULL && fclose(lines) != 0)
+        is_whole = false;
+    if (is_whole)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* All or none. */
+static int append_records(struct ss_store *store)
+{
+    char *lines = print_records(&store->group);
+    if (lines == NULL)
+        return -ENOMEM;
+    int error = ss_files_append(&store->files, store->group.day, SS_FILES_FLOWS, lines, SS_FILES_NOW);
+    free(lines);
+    return error;
+}
+
+static void write_records(struct ss_store *store)
+{
+    struct ss_group *group = &store->group;
+    bool is_done = group->count > 1 && append_records(store) == 0;
+
+    for (unsigned i = 0; i < group->count; i++) {
+        struct ss_store_flow *flow = group->flows[i];
+        int error = is_done ? 0 : write_record(store, flow);
+        note_error(store, error, store->counters.records_unwritten);
+        if (flow->record.pcapng != NULL)
+            ss_files_settle(group->day, name_of(flow));
+        flow->is_written = error == 0;
+        store->counters.records += error == 0;
+        if (flow->error == 0)
+            flow->error = error;
+    }
+}
+
+static void keep_quota(struct ss_store *store)
 {
     char today[SS_FILES_DAY_MAX];
 
-    day_of(now_ns, today);
+    day_of(store->group.now_ns, today);
     if (store->config.quota_bytes > 0) {
-        int error = ss_files_trim(&store->files, store->config.quota_bytes, today, day_name, now_ns);
+        int error = ss_files_trim(&store->files, store->config.quota_bytes, today, store->group.day_name,
+                                  store->group.now_ns);
         if (error != 0)
             store->counters.last_errno = -error;
     }
     show_files(store);
 }
 
-int ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t now_ns)
+static void end_group(struct ss_store *store)
 {
-    char day_name[SS_FILES_DAY_MAX];
-    struct placing placing = {
-        .record = &flow->record, .day_name = day_name, .now_ns = now_ns, .is_end = flow->is_end};
+    struct ss_group *group = &store->group;
+
+    if (group->day < 0)
+        return;
+    sync_names(store);
+    write_records(store);
+    close(group->day);
+    keep_quota(store);
+    group->day = -1;
+    group->count = group->pcapngs = 0;
+}
+
+static int begin_group(struct ss_store *store, const struct ss_store_flow *flow)
+{
+    struct ss_group *group = &store->group;
+
+    if (group->day >= 0)
+        return 0;
+    snprintf(group->day_name, SS_FILES_DAY_MAX, "%.*s", SS_FILES_DAY_MAX - 1, flow->path);
+    return ss_files_day(&store->files, group->day_name, &group->day);
+}
+
+/* What the record says of its pcapng is the store's to say. */
+static void begin_flow(struct ss_store_flow *flow)
+{
+    char day_name[SS_FILES_DAY_MAX], id[SS_ID_TEXT_MAX];
 
     flow->record.pcapng = flow->record.pcapng_skipped = NULL;
-    flow->record.has_packets = false;
+    flow->record.has_packets = flow->is_written = flow->is_new = false;
     day_of(flow->record.finding->start_ns, day_name);
-    int error = ss_files_day(&store->files, day_name, &placing.day);
-    if (error != 0)
-        return note_error(store, error, store->counters.records_unwritten);
-    error = write_flow(store, &placing, flow);
-    flow->record.pcapng = NULL; /* its path ends here */
-    close(placing.day);
-    keep_quota(store, day_name, now_ns);
-    return error;
+    snprintf(flow->path, sizeof(flow->path), "%s/%s.pcapng", day_name,
+             ss_finding_id(flow->record.finding, id));
+}
+
+void ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t now_ns)
+{
+    struct ss_group *group = &store->group;
+
+    begin_flow(flow);
+    if (!may_join(group, flow))
+        end_group(store);
+    flow->error = note_error(store, begin_group(store, flow), store->counters.records_unwritten);
+    if (flow->error != 0)
+        return;
+    group->now_ns = now_ns;
+    flow->error = write_packets(store, flow);
+    if (flow->is_end && flow->record.pcapng == NULL) {
+        store->counters.ends_left_out += flow->error == 0;
+        note_error(store, flow->error, store->counters.records_unwritten);
+        return;
+    }
+    group->pcapngs += flow->record.pcapng != NULL;
+    group->flows[group->count++] = flow;
 }
 
 /* ---- One event ---- */
@@ -395,6 +507,7 @@ static void sync_day(struct ss_store *store)
 
 int ss_store_sync(struct ss_store *store)
 {
+    end_group(store);
     sync_day(store);
     int error = store->sync_error;
     store->sync_error = 0;

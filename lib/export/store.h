@@ -8,6 +8,14 @@
  * pcapng, it says why (the rates, a disk that is nearly full or fails). Opening the store puts in order what
  * a crash left, at whatever moment it came: see files.h.
  *
+ * Flows that are given together share what waits for the disk longest: the directory is synced once for their
+ * pcapng files, and their records are appended in one write and synced once. Should that fail, each record is
+ * written by itself.
+ *
+ *     for (i = 0; i < count; i++)
+ *         ss_store_write(store, &flows[i], now_ns);
+ *     ss_store_sync(store);
+ *
  * Past the quota the oldest days' files go first; a day's unmatched.jsonl ends at a sixteenth of it, so that
  * a storm of events does not drive flows out. The day is that of the flow's start, or of the event's entry: a
  * clock that is set back changes neither it nor the flow's id. Names are made of digits and dashes only;
@@ -40,13 +48,23 @@ struct ss_store_counters {
     int last_errno;
 };
 
-/* One flow to write. */
+#define SS_STORE_GROUP    256 /* flows that are synced together, at most, */
+#define SS_STORE_PCAPNGS  16  /* and of them, those with a pcapng: each of these costs a sync of its own */
+#define SS_STORE_PATH_MAX (SS_FILES_DAY_MAX + SS_FILES_NAME_MAX)
+
+/* One flow to write, and what became of it. */
 struct ss_store_flow {
     struct ss_record record; /* pcapng, pcapng_skipped, packets and packets_missing: the store's */
     const struct ss_history_record *packets; /* any order */
     size_t packet_count;
     uint64_t packets_missing;
     bool is_end; /* of a flow that has its record: written only where its pcapng can be replaced */
+
+    /* The store's. */
+    bool is_written; /* the record is on disk */
+    bool is_new;     /* there was no pcapng of its name */
+    int error; /* negative errno of what failed first; 0: nothing, what is left out is left out by decision */
+    char path[SS_STORE_PATH_MAX]; /* record.pcapng, if it has one */
 };
 
 struct ss_store_config {
@@ -65,14 +83,15 @@ int ss_store_open(const struct ss_store_config *config, struct ss_store **ret_st
                   size_t why_bytes);
 void ss_store_close(struct ss_store *store);
 
-/* 0: the record is on disk, and its pcapng is or was skipped by decision; negative errno of what failed
- * first. A further revision's pcapng replaces the one before, and costs export.rate nothing more. now_ns: for
- * rate and quota. */
-int ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t now_ns);
-/* An event without a flow; it is on disk once ss_store_sync has returned 0, so that a storm of them need not
- * wait for the disk one by one. -EDQUOT: the day's unmatched.jsonl has its share. */
+/* A flow, whose answer is known once ss_store_sync has returned: flow, and what its record points to, is
+ * borrowed until then, its packets for this call. A further revision's pcapng replaces the one before, and
+ * costs export.rate nothing more. now_ns: for rate and quota. */
+void ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t now_ns);
+/* An event without a flow; it is on disk once ss_store_sync has returned 0. -EDQUOT: the day's
+ * unmatched.jsonl has its share. */
 int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct ss_event *event,
                        enum ss_unmatched reason, const struct ss_unmatched_note *note);
+/* 0, or the first negative errno of events. */
 int ss_store_sync(struct ss_store *store);
 
 const struct ss_store_counters *ss_store_counters(const struct ss_store *store);

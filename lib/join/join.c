@@ -137,7 +137,8 @@ static enum ss_join_result unmatched(struct ss_join *join, enum ss_unmatched rea
 }
 
 enum ss_join_result ss_join_add_event(struct ss_join *join, const struct ss_event *event, int64_t now_ns,
-                                      struct ss_join_flow **ret_flow, enum ss_unmatched *ret_reason)
+                                      int64_t steady_ns, struct ss_join_flow **ret_flow,
+                                      enum ss_unmatched *ret_reason)
 {
     join->counters.events++;
     struct ss_query query = ss_choice_query(join, event);
@@ -163,7 +164,7 @@ enum ss_join_result ss_join_add_event(struct ss_join *join, const struct ss_even
         return unmatched(
             join, ss_join_is_before_start(join, event) ? SS_UNMATCHED_BEFORE_START : SS_UNMATCHED_TOO_OLD,
             ret_reason);
-    if (!ss_waiting_add(join, event, fit, now_ns))
+    if (!ss_waiting_add(join, event, fit, steady_ns))
         return unmatched(join, SS_UNMATCHED_WAITING_FULL, ret_reason);
     return SS_JOIN_WAITING;
 }
@@ -190,13 +191,13 @@ static bool is_reported(const struct ss_join *join, const struct ss_event *event
     return join->slots[slot].flow.events > 0 && event->duration_ns > 0;
 }
 
-bool ss_join_expire(struct ss_join *join, int64_t now_ns, struct ss_event *ret_event,
+bool ss_join_expire(struct ss_join *join, int64_t steady_ns, struct ss_event *ret_event,
                     struct ss_join_flow **ret_flow, enum ss_unmatched *ret_reason)
 {
-    uint32_t most = now_ns == SS_JOIN_FOREVER ? join->waiting_max : RETRIES_MAX;
+    uint32_t most = steady_ns == SS_JOIN_FOREVER ? join->waiting_max : RETRIES_MAX;
     if (retry(join, most, ret_event, ret_flow))
         return true;
-    if (join->waiting_count == 0 || join->waiting[join->heap[0]].deadline_ns > now_ns)
+    if (join->waiting_count == 0 || join->waiting[join->heap[0]].deadline_ns > steady_ns)
         return false;
     uint32_t place = join->heap[0], slot;
     const struct ss_event *event = &join->waiting[place].event;

@@ -36,6 +36,9 @@
  * explains that by accepting late, the clock was set: that is counted, and the rest is forgotten. A clock
  * that drifts takes the median, and the spread, along.
  *
+ * Times of events and handshakes are UTC. How long an event waits goes by a clock that is never set
+ * (CLOCK_MONOTONIC): steady_ns.
+ *
  * Pure bookkeeping: time is an argument, nothing is asked of the system, nothing grows; walks of a chain
  * are bounded, whatever ports clients choose.
  *
@@ -45,7 +48,7 @@
  *     while (ss_join_take_waiting(join, flow, &event))
  *         joined(flow, &event);
  *
- *     while (ss_join_expire(join, now_ns, &event, &flow, &reason))
+ *     while (ss_join_expire(join, steady_ns, &event, &flow, &reason))
  *         flow ? joined(flow, &event) : unmatched(&event, reason);
  */
 
@@ -135,12 +138,13 @@ struct ss_join_flow *ss_join_find_flow(struct ss_join *join, const struct ss_new
 
 /* An event. MATCHED: *ret_flow. UNMATCHED: *ret_reason. WAITING: it is kept. now_ns is the tap's clock. */
 enum ss_join_result ss_join_add_event(struct ss_join *join, const struct ss_event *event, int64_t now_ns,
-                                      struct ss_join_flow **ret_flow, enum ss_unmatched *ret_reason);
+                                      int64_t steady_ns, struct ss_join_flow **ret_flow,
+                                      enum ss_unmatched *ret_reason);
 
 /* An event that need not wait any longer; false: none now. Either its handshake in *ret_flow (its host's
  * clock was learned meanwhile, or hold is over), or NULL there, and why it found none. Cheap when nothing is
  * due: call it each turn. */
-bool ss_join_expire(struct ss_join *join, int64_t now_ns, struct ss_event *ret_event,
+bool ss_join_expire(struct ss_join *join, int64_t steady_ns, struct ss_event *ret_event,
                     struct ss_join_flow **ret_flow, enum ss_unmatched *ret_reason);
 
 /* How many handshakes fit the event now, up to SS_JOIN_CANDIDATES: for those that are ambiguous. */

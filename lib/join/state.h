@@ -24,10 +24,10 @@ enum ss_fit {
 
 struct ss_join_waiting {
     struct ss_event event;
-    int64_t deadline_ns;
-    int64_t oldest_ns; /* of the index, when it came */
-    uint64_t serial;   /* order of arrival */
-    enum ss_fit fit;   /* when it came */
+    int64_t deadline_ns; /* steady */
+    int64_t oldest_ns;   /* of the index, when it came */
+    uint64_t serial;     /* order of arrival */
+    enum ss_fit fit;     /* when it came */
 };
 
 struct ss_join_source {
@@ -83,7 +83,7 @@ enum ss_fit ss_choice_judge(const struct ss_join *join, const struct ss_query *q
 bool ss_choice_is_near(const struct ss_query *query, const struct ss_choice *choice);
 
 /* Waiting events: waiting.c. False: there is no room. */
-bool ss_waiting_add(struct ss_join *join, const struct ss_event *event, enum ss_fit fit, int64_t now_ns);
+bool ss_waiting_add(struct ss_join *join, const struct ss_event *event, enum ss_fit fit, int64_t steady_ns);
 void ss_waiting_release(struct ss_join *join, uint32_t place, struct ss_event *ret_event);
 
 /* Why none: unmatched.c */

@@ -47,7 +47,7 @@ static uint32_t bucket_of(const struct ss_join *join, const struct ss_event *eve
 }
 
 /* Where a handshake already fits, only for one that fits better, and that is on its way if there is one. */
-bool ss_waiting_add(struct ss_join *join, const struct ss_event *event, enum ss_fit fit, int64_t now_ns)
+bool ss_waiting_add(struct ss_join *join, const struct ss_event *event, enum ss_fit fit, int64_t steady_ns)
 {
     int64_t hold_ns = ss_join_source_of(join, event).hold_ns;
     if (fit == SS_FIT_LATER && hold_ns > SS_JOIN_PATIENCE_NS)
@@ -57,7 +57,7 @@ bool ss_waiting_add(struct ss_join *join, const struct ss_event *event, enum ss_
     uint32_t at = join->waiting_count++, place = join->heap[at];
     join->waiting[place] = (struct ss_join_waiting){
         .event = *event,
-        .deadline_ns = ss_time_plus(now_ns, hold_ns),
+        .deadline_ns = ss_time_plus(steady_ns, hold_ns),
         .oldest_ns = ss_join_oldest(join),
         .serial = join->serial++,
         .fit = fit,

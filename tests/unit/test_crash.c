@@ -261,6 +261,12 @@ int mkdirat(int directory, const char *name, mode_t mode)
 
 struct fixture {
     char directory[64], flows[80], cursors[80];
+};
+
+/* A flow that the store has been given, and what it borrows. */
+struct given {
+    struct ss_store_flow flow;
+    struct ss_event event;
     struct ss_finding finding;
     struct frame frame;
     struct ss_history_record packets[PACKETS];
@@ -327,27 +333,40 @@ static struct ss_store *open_store(const struct fixture *fixture)
     return ss_store_open(&config, &store, why, sizeof(why)) == 0 ? store : NULL;
 }
 
-static int write_flow(struct fixture *fixture, struct ss_store *store, unsigned number)
+/* Of one event's flow. */
+static void give_flow(struct given *given, struct ss_store *store, unsigned number)
 {
-    struct ss_event event = event_of(number);
-    fixture->finding = finding_example();
-    fixture->finding.client = event.client;
-    fixture->finding.start_ns += number == 5;
-    frame_start(&fixture->frame, SS_LINK_ETHERNET);
-    frame_ethernet(&fixture->frame);
-    struct ss_frame whole = frame_end(&fixture->frame);
+    given->event = event_of(number);
+    given->finding = finding_example();
+    given->finding.client = given->event.client;
+    given->finding.start_ns += number == 5;
+    frame_start(&given->frame, SS_LINK_ETHERNET);
+    frame_ethernet(&given->frame);
+    struct ss_frame whole = frame_end(&given->frame);
     for (unsigned i = 0; i < PACKETS; i++)
-        fixture->packets[i] = (struct ss_history_record){.data = whole.data,
-                                                         .captured = whole.captured,
-                                                         .wire = whole.wire,
-                                                         .number = i + 1,
-                                                         .time_ns = fixture->finding.start_ns + i,
-                                                         .link = SS_LINK_ETHERNET};
-    struct ss_store_flow flow = {
-        .record = {.finding = &fixture->finding, .sensor = "edge", .event = &event, .revision = number == 3},
-        .packets = fixture->packets,
-        .packet_count = PACKETS};
-    return ss_store_write(store, &flow, fixture->finding.start_ns);
+        given->packets[i] = (struct ss_history_record){.data = whole.data,
+                                                       .captured = whole.captured,
+                                                       .wire = whole.wire,
+                                                       .number = i + 1,
+                                                       .time_ns = given->finding.start_ns + i,
+                                                       .link = SS_LINK_ETHERNET};
+    given->flow = (struct ss_store_flow){.record = {.finding = &given->finding,
+                                                    .sensor = "edge",
+                                                    .event = &given->event,
+                                                    .revision = number == 3},
+                                         .packets = given->packets,
+                                         .packet_count = PACKETS};
+    ss_store_write(store, &given->flow, given->finding.start_ns);
+}
+
+/* 1, its further revision 3, and 5, all at once. */
+static int write_flows(struct ss_store *store)
+{
+    static struct given given[3];
+    for (unsigned i = 0; i < 3; i++)
+        give_flow(&given[i], store, 2 * i + 1);
+    ss_store_sync(store);
+    return given[0].flow.is_written && given[1].flow.is_written && given[2].flow.is_written ? 0 : -EIO;
 }
 
 static int save_cursor(const struct fixture *fixture, unsigned number)
@@ -367,9 +386,9 @@ static int work(struct fixture *fixture, int acknowledge)
     int error = store == NULL;
     for (unsigned char number = 1; number <= EVENTS && error == 0; number++) {
         struct ss_event event = event_of(number);
-        if (is_of_flow(number))
-            error = write_flow(fixture, store, number);
-        else if (number < 7)
+        if (number == 1)
+            error = write_flows(store);
+        else if (!is_of_flow(number) && number < 7)
             error = ss_store_unmatched(store, "edge", &event, SS_UNMATCHED_NO_FLOW, NULL) != 0 ||
                     ss_store_sync(store) != 0;
         if (error == 0 && number < 7)

@@ -91,7 +91,7 @@ static enum ss_join_result add(struct bench *bench, const struct ss_event *event
 {
     bench->flow = NULL;
     enum ss_join_result result =
-        ss_join_add_event(bench->join, event, event->time_ns, &bench->flow, &bench->reason);
+        ss_join_add_event(bench->join, event, event->time_ns, event->time_ns, &bench->flow, &bench->reason);
     check_identity(bench);
     return result;
 }
@@ -104,9 +104,9 @@ static enum ss_join_result add_event(struct bench *bench, const char *client, en
 }
 
 /* An event that left the waiting room: with its handshake in flow, or NULL and the reason. */
-static bool expire(struct bench *bench, int64_t now_ns)
+static bool expire(struct bench *bench, int64_t steady_ns)
 {
-    bool expired = ss_join_expire(bench->join, now_ns, &bench->event, &bench->flow, &bench->reason);
+    bool expired = ss_join_expire(bench->join, steady_ns, &bench->event, &bench->flow, &bench->reason);
     check_identity(bench);
     return expired;
 }
@@ -294,6 +294,23 @@ static void waiting_events_expire_in_order_of_their_deadlines(void **state)
     }
     assert_false(expire(&bench, SS_JOIN_FOREVER));
     end(&bench);
+}
+
+static void a_clock_that_is_set_holds_no_event_longer_or_shorter(void **state)
+{
+    (void)state;
+    static const int64_t SET_S[] = {-3600, 0, 3600};
+    for (unsigned i = 0; i < 3; i++) {
+        struct bench bench = bench_of(8, 8);
+        struct ss_event first = event(A, SS_EVENT_ACCEPTED, 0), second = first;
+        ss_join_add_event(bench.join, &first, T0, 5 * S, &bench.flow, &bench.reason);
+        ss_join_add_event(bench.join, &second, T0 + SET_S[i] * S, 6 * S, &bench.flow, &bench.reason);
+        assert_false(expire(&bench, 5 * S + HOLD - 1));
+        assert_true(expire(&bench, 5 * S + HOLD));
+        assert_false(expire(&bench, 6 * S + HOLD - 1));
+        assert_true(expire(&bench, 6 * S + HOLD));
+        end(&bench);
+    }
 }
 
 static void a_port_used_again_is_resolved_by_time(void **state)
@@ -1188,7 +1205,7 @@ static void how_late_events_come_is_measured(void **state)
     struct ss_event added = event(A, SS_EVENT_ACCEPTED, 1000);
     for (unsigned i = 0; i < 3; i++) {
         const int64_t now_s[] = {10, 400, 20};
-        ss_join_add_event(bench.join, &added, T0 + now_s[i] * S, &bench.flow, &bench.reason);
+        ss_join_add_event(bench.join, &added, T0 + now_s[i] * S, 0, &bench.flow, &bench.reason);
     }
     assert_int_equal(ss_join_counters(bench.join)->late_max_ns, 400 * S - 1050 * MS);
     end(&bench);
@@ -1285,6 +1302,7 @@ int main(void)
         cmocka_unit_test(an_event_waits_for_its_handshake),
         cmocka_unit_test(a_waiting_event_is_not_given_to_a_handshake_of_another_time),
         cmocka_unit_test(waiting_events_expire_in_order_of_their_deadlines),
+        cmocka_unit_test(a_clock_that_is_set_holds_no_event_longer_or_shorter),
         cmocka_unit_test(a_port_used_again_is_resolved_by_time),
         cmocka_unit_test(two_handshakes_within_slack_are_told_apart_once_the_clock_is_known),
         cmocka_unit_test(an_early_event_does_not_take_the_ports_last_handshake),

@@ -127,13 +127,21 @@ static struct ss_store_flow flow_of(struct fixture *fixture)
                                   .packet_count = PACKETS};
 }
 
+/* By itself. */
+static int write_now(struct ss_store *store, struct ss_store_flow *flow, int64_t now_ns)
+{
+    ss_store_write(store, flow, now_ns);
+    ss_store_sync(store);
+    return flow->error;
+}
+
 static int write_at(struct fixture *fixture, int64_t start_ns)
 {
     struct ss_store_flow flow = flow_of(fixture);
     for (size_t i = 0; i < PACKETS; i++)
         fixture->packets[i].time_ns += start_ns - fixture->finding.start_ns;
     fixture->finding.start_ns = start_ns;
-    return ss_store_write(fixture->store, &flow, start_ns);
+    return write_now(fixture->store, &flow, start_ns);
 }
 
 static const char *path_in(const struct fixture *fixture, const char *name)
@@ -207,7 +215,7 @@ static void a_flow_lands_in_its_day_with_its_packets_and_its_record(void **state
     open_store(fixture);
     struct ss_store_flow flow = flow_of(fixture);
     flow.packets_missing = 3;
-    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), 0);
+    assert_int_equal(write_now(fixture->store, &flow, fixture->finding.start_ns), 0);
     umask(old);
 
     assert_int_equal(read_packets(fixture, "2026-11-22/" ID ".pcapng", frames), PACKETS);
@@ -230,7 +238,7 @@ static void a_flow_lands_in_its_day_with_its_packets_and_its_record(void **state
     assert_int_equal(counters->bytes, a.st_size + b.st_size);
     /* Written again, a file takes the place of the old one, in the count too. */
     flow = flow_of(fixture);
-    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), 0);
+    assert_int_equal(write_now(fixture->store, &flow, fixture->finding.start_ns), 0);
     assert_int_equal(stat(path_in(fixture, "2026-11-22/flows.jsonl"), &a), 0);
     assert_int_equal(stat(path_in(fixture, "2026-11-22/" ID ".pcapng"), &b), 0);
     assert_int_equal(counters->bytes, a.st_size + b.st_size);
@@ -299,7 +307,7 @@ static void marks_of_one_burst_find_their_packets_all_the_same(void **state)
     }
     for (size_t i = 0; i < PACKETS; i++)
         fixture->packets[i].time_ns = fixture->finding.start_ns;
-    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), 0);
+    assert_int_equal(write_now(fixture->store, &flow, fixture->finding.start_ns), 0);
     assert_tshark(fixture, "2026-11-22/" ID ".pcapng", "-e frame.comment",
                   "slowshake: syn\nslowshake: syn_ack\nslowshake: ack,slowshake: flight_ack\n"
                   "slowshake: client_hello_first,slowshake: client_hello,slowshake: client_finished\n\n"
@@ -316,7 +324,7 @@ static void headers_alone_are_kept_after_the_handshake(void **state)
     fixture->finding.mark_ns[SS_MARK_CLIENT_FINISHED] =
         SS_MARK_UNSEEN;                  /* so that packet comes after the last mark */
     fixture->frames[8].bytes[12] = 0x42; /* no IP at all, but at the last mark */
-    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), 0);
+    assert_int_equal(write_now(fixture->store, &flow, fixture->finding.start_ns), 0);
     assert_int_equal(read_packets(fixture, "2026-11-22/" ID ".pcapng", frames), PACKETS);
     for (size_t i = 0; i < PACKETS - 1; i++)
         assert_int_equal(frames[i].captured, frames[i].wire);
@@ -347,13 +355,13 @@ static void a_port_beyond_the_configured_ones_has_an_interface_block_too(void **
     open_store(fixture);
     struct ss_store_flow flow = flow_of(fixture);
     fixture->packets[4].port = 2;
-    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), 0);
+    assert_int_equal(write_now(fixture->store, &flow, fixture->finding.start_ns), 0);
     assert_int_equal(read_packets(fixture, "2026-11-22/" ID ".pcapng", frames), PACKETS);
     assert_int_equal(frames[4].port, 2);
     assert_int_equal(frames[4].link, SS_LINK_ETHERNET);
     flow = flow_of(fixture);
     fixture->packets[4].port = SS_PACKETS_INTERFACES_MAX;
-    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), -ERANGE);
+    assert_int_equal(write_now(fixture->store, &flow, fixture->finding.start_ns), -ERANGE);
     assert_int_equal(lines_of(fixture, "2026-11-22/flows.jsonl"), 2);
     assert_int_equal(ss_store_counters(fixture->store)->pcapngs_unwritten[SS_UNWRITTEN_DISK_ERROR], 1);
 }
@@ -365,7 +373,7 @@ static int write_from(struct fixture *fixture, uint8_t prefix, enum ss_verdict v
     fixture->finding.client.ip.bytes[14] = prefix;
     fixture->finding.tuple_hash += prefix;
     fixture->finding.verdict = (uint8_t)verdict;
-    return ss_store_write(fixture->store, &flow, now_ns);
+    return write_now(fixture->store, &flow, now_ns);
 }
 
 static void the_rate_forbids_packets_and_never_a_record(void **state)
@@ -397,7 +405,7 @@ static int write_end(struct fixture *fixture)
     struct ss_store_flow flow = flow_of(fixture);
     flow.record.revision = 2;
     flow.is_end = true;
-    return ss_store_write(fixture->store, &flow, fixture->finding.start_ns);
+    return write_now(fixture->store, &flow, fixture->finding.start_ns);
 }
 
 static void a_further_revision_of_a_flow_takes_nothing_more_of_the_rate(void **state)
@@ -406,10 +414,10 @@ static void a_further_revision_of_a_flow_takes_nothing_more_of_the_rate(void **s
     fixture->config.rate = 1;
     open_store(fixture);
     struct ss_store_flow flow = flow_of(fixture);
-    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), 0);
+    assert_int_equal(write_now(fixture->store, &flow, fixture->finding.start_ns), 0);
     flow = flow_of(fixture);
     flow.record.revision = 2;
-    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), 0);
+    assert_int_equal(write_now(fixture->store, &flow, fixture->finding.start_ns), 0);
     assert_int_equal(write_end(fixture), 0);
 
     const struct ss_store_counters *counters = ss_store_counters(fixture->store);
@@ -424,7 +432,7 @@ static void the_end_of_a_connection_is_no_record_where_it_has_no_pcapng_to_repla
     fixture->config.rate = 0;
     open_store(fixture);
     struct ss_store_flow flow = flow_of(fixture);
-    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), 0);
+    assert_int_equal(write_now(fixture->store, &flow, fixture->finding.start_ns), 0);
     assert_int_equal(write_end(fixture), 0);
 
     const struct ss_store_counters *counters = ss_store_counters(fixture->store);
@@ -456,7 +464,7 @@ static void a_flow_without_packets_left_has_a_record_that_says_so(void **state)
     struct ss_store_flow flow = flow_of(fixture);
     flow.packet_count = 0;
     flow.packets_missing = 14;
-    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), 0);
+    assert_int_equal(write_now(fixture->store, &flow, fixture->finding.start_ns), 0);
     assert_non_null(
         strstr(text_of(fixture, "2026-11-22/flows.jsonl"), "\"packets\":0,\"packets_missing\":14}\n"));
     assert_false(exists(fixture, "2026-11-22/" ID ".pcapng"));
@@ -604,11 +612,33 @@ static void a_clock_set_back_over_midnight_changes_neither_day_nor_id(void **sta
     struct ss_store_flow flow = flow_of(fixture);
     fixture->config.quota_bytes = 1; /* all that may be removed is */
     open_store(fixture);
-    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns), 0);
+    assert_int_equal(write_now(fixture->store, &flow, fixture->finding.start_ns), 0);
     flow = flow_of(fixture);
-    assert_int_equal(ss_store_write(fixture->store, &flow, fixture->finding.start_ns - DAY_NS), 0);
+    assert_int_equal(write_now(fixture->store, &flow, fixture->finding.start_ns - DAY_NS), 0);
     assert_int_equal(lines_of(fixture, "2026-11-22/flows.jsonl"), 2);
     assert_false(exists(fixture, "2026-11-21"));
+}
+
+static void flows_that_are_given_together_lie_each_in_its_day(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ss_finding findings[6];
+    struct ss_store_flow flows[6];
+    open_store(fixture);
+    for (unsigned i = 0; i < COUNT_OF(flows); i++) {
+        flows[i] = flow_of(fixture);
+        findings[i] = fixture->finding;
+        findings[i].start_ns += i + (i % 2) * DAY_NS;
+        flows[i].record.finding = &findings[i];
+        ss_store_write(fixture->store, &flows[i], findings[i].start_ns);
+    }
+    ss_store_sync(fixture->store);
+    for (unsigned i = 0; i < COUNT_OF(flows); i++) {
+        assert_true(flows[i].is_written);
+        assert_true(exists(fixture, flows[i].record.pcapng));
+    }
+    assert_int_equal(lines_of(fixture, "2026-11-22/flows.jsonl"), 3);
+    assert_int_equal(lines_of(fixture, "2026-11-23/flows.jsonl"), 3);
 }
 
 static void a_storm_of_events_does_not_drive_flows_out(void **state)
@@ -786,6 +816,48 @@ static void a_file_that_may_not_grow_ends_with_a_whole_line(void **state)
     assert_whole_when_full(*state, true);
 }
 
+/* Records without packets, of which a file that may not grow beyond 20000 bytes takes some. */
+static int write_more_than_fits(struct fixture *fixture)
+{
+    static struct ss_finding findings[40];
+    static struct ss_store_flow flows[40];
+    struct rlimit limit = {20000, RLIM_INFINITY};
+    unsigned written = 0;
+    signal(SIGXFSZ, SIG_IGN);
+    open_store(fixture);
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+        return 100;
+    for (unsigned i = 0; i < 40; i++) {
+        findings[i] = finding_example();
+        findings[i].start_ns += i;
+        flows[i] = (struct ss_store_flow){.record = {.finding = &findings[i], .sensor = "edge"}};
+        ss_store_write(fixture->store, &flows[i], findings[i].start_ns);
+    }
+    ss_store_sync(fixture->store);
+    for (unsigned i = 0; i < 40; i++) {
+        written += flows[i].is_written;
+        if (flows[i].is_written != (flows[i].error == 0))
+            return 1;
+    }
+    const struct ss_store_counters *counters = ss_store_counters(fixture->store);
+    if (written < 10 || written == 40 || counters->records != written ||
+        counters->records_unwritten[SS_UNWRITTEN_NO_SPACE] != 40 - written)
+        return 2;
+    return lines_of(fixture, "2026-11-22/flows.jsonl") == written ? 0 : 3;
+}
+
+static void of_records_that_do_not_fit_together_those_are_written_that_do(void **state)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(write_more_than_fits(*state));
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* A mount of its own that is made read-only and writable again. */
 static int read_only_for_a_while(struct fixture *fixture)
 {
@@ -855,6 +927,8 @@ int main(void)
         TEST(parents_of_the_directory_are_made),
         TEST(a_full_disk_leaves_nothing_half_written),
         TEST(a_file_that_may_not_grow_ends_with_a_whole_line),
+        TEST(of_records_that_do_not_fit_together_those_are_written_that_do),
+        TEST(flows_that_are_given_together_lie_each_in_its_day),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,7 +137,7 @@ static bool is_known(struct ss_control *control, const struct ss_event *event)
            (ss_join_is_before_start(control->join, event) && ss_ledger_is_told(control->ledger, event));
 }
 
-static void take_event(struct ss_control *control, struct ss_event *event)
+static void take_event(struct ss_control *control, struct ss_event *event, int64_t now_ns)
 {
     struct ss_join_flow *flow;
     enum ss_unmatched reason;
@@ -148,7 +148,7 @@ static void take_event(struct ss_control *control, struct ss_event *event)
     }
     event->epoch = control->epoch;
     control->events_taken[event->epoch]++;
-    switch (ss_join_add_event(control->join, event, tap_now(control), &flow, &reason)) {
+    switch (ss_join_add_event(control->join, event, tap_now(control), now_ns, &flow, &reason)) {
     case SS_JOIN_MATCHED:
         ss_exports_flow(control->exports, flow, event);
         break;
@@ -166,7 +166,7 @@ static void read_journals(struct ss_control *control, int64_t now_ns)
 
     ss_journals_turn(control->journals, now_ns);
     while (ss_journals_next(control->journals, now_ns, &event))
-        take_event(control, &event);
+        take_event(control, &event, now_ns);
 }
 
 /* Nothing new is taken any more, and nothing waits any longer. */
@@ -178,7 +178,7 @@ static bool is_closing(const struct ss_control *control, int64_t now_ns)
 /* Events that need not wait any longer; at the end, all. */
 static void expire(struct ss_control *control, int64_t now_ns)
 {
-    int64_t due_ns = is_closing(control, now_ns) ? SS_JOIN_FOREVER : tap_now(control);
+    int64_t due_ns = is_closing(control, now_ns) ? SS_JOIN_FOREVER : now_ns;
     struct ss_join_flow *flow;
     enum ss_unmatched reason;
     struct ss_event event;

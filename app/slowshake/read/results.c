@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_BYTES  64    /* YYYY-MM-DD/<id>.pcapng */
 #define WAITING_MAX 16384 /* events that wait for their host's clock to be learned */
 #define SECONDS_MAX 65536 /* of which the mirror's loss is known */
 #define PORTS_MAX   256   /* in one flow's file: the store takes no more */
@@ -232,7 +231,7 @@ static void take_events(struct ss_results *results, struct ss_journal *journal)
     while ((got = ss_journal_next(journal, &event)) > 0 || (got == 0 && has_more(journal))) {
         if (got == 0)
             continue;
-        switch (ss_join_add_event(results->join, &event, event.logged_ns, &flow, &reason)) {
+        switch (ss_join_add_event(results->join, &event, event.logged_ns, event.logged_ns, &flow, &reason)) {
         case SS_JOIN_MATCHED:
             attach(results, flow, &event);
             break;
@@ -355,16 +354,6 @@ static int open_store(struct ss_results *results)
     return EXIT_FAILURE;
 }
 
-/* Where ss_store_write has put the flow's packets, below the directory. */
-static const char *path_of(const struct ss_finding *finding, char path[PATH_BYTES])
-{
-    char start[SS_TIME_TEXT_MAX], id[SS_ID_TEXT_MAX];
-
-    ss_time_format(finding->start_ns, start);
-    snprintf(path, PATH_BYTES, "%.10s/%s.pcapng", start, ss_finding_id(finding, id));
-    return path;
-}
-
 /* The place of a key among those known, where it may be added. */
 static uint16_t place_of(uint32_t key, uint32_t known[PORTS_MAX], uint16_t *known_count)
 {
@@ -388,8 +377,9 @@ static void number_ports(struct ss_history_record *packets, size_t count)
         packets[i].port = place_of((uint32_t)packets[i].port << 8 | packets[i].link, known, &known_count);
 }
 
+/* path becomes the record's pcapng, where one is written. */
 static void write_flow(struct ss_results *results, struct ss_record *record, struct item *item,
-                       char path[PATH_BYTES])
+                       char path[SS_STORE_PATH_MAX])
 {
     struct ss_store_flow flow = {.record = *record};
     struct ss_history_record *packets = calloc(item->news.packets + 1, sizeof(*packets));
@@ -406,14 +396,17 @@ static void write_flow(struct ss_results *results, struct ss_record *record, str
     flow.packets = packets;
     number_ports(packets, flow.packet_count);
     flow.packets_missing = item->news.packets - flow.packet_count;
-    int error = ss_store_write(results->store, &flow, record->finding->start_ns);
+    ss_store_write(results->store, &flow, record->finding->start_ns);
+    int error = ss_store_sync(results->store);
+    if (flow.error != 0)
+        error = flow.error;
     if (error != 0) {
         fprintf(stderr, "slowshake read: %s: %s\n", results->options->out, strerror(-error));
         results->status = EXIT_FAILURE;
     }
     *record = flow.record;
-    if (error == 0 && record->has_packets && record->packets > 0)
-        record->pcapng = path_of(record->finding, path);
+    if (record->pcapng != NULL)
+        record->pcapng = memcpy(path, flow.path, sizeof(flow.path));
     free(packets);
 }
 
@@ -426,7 +419,7 @@ static void show_item(struct ss_results *results, struct item *item, struct ss_t
         .mirror_loss_ppm = ss_mirror_loss_ppm(&results->mirror_loss, item->news.start_ns, item->news.end_ns),
         .has_packets = true,
         .packets = item->news.packets};
-    char path[PATH_BYTES];
+    char path[SS_STORE_PATH_MAX];
 
     if (results->origins != NULL)
         record.origin = ss_origins_find(results->origins, &item->finding->client.ip);

@@ -62,21 +62,21 @@ static void reconfigure(struct ss_writer *writer)
 static ss_thread_result run(void *argument)
 {
     struct ss_writer *writer = argument;
+    struct ss_writer_job *jobs[SS_WRITER_JOBS];
+    unsigned count;
     uint64_t told;
     bool is_last;
-    void *job;
 
     do {
         /* Before the jobs are looked for: what was handed over before the end is still found. */
         is_last = atomic_load_explicit(&writer->stop, memory_order_acquire);
         reconfigure(writer);
-        while (rte_ring_dequeue(writer->jobs, &job) == 0) {
-            ss_writing_job(&writer->writing, job);
+        /* All that wait now: they are on disk together, and none waits for one that is yet to come. */
+        while ((count = rte_ring_dequeue_burst(writer->jobs, (void **)jobs, SS_WRITER_JOBS, NULL)) > 0) {
+            ss_writing_jobs(&writer->writing, jobs, count);
             publish(writer);
             reconfigure(writer);
         }
-        ss_writing_sync(&writer->writing);
-        publish(writer);
         /* Sleeps until something was handed over; what came meanwhile is told already. */
         if (!is_last && read(writer->wake, &told, sizeof(told)) < 0 && errno != EINTR)
             break;

@@ -85,7 +85,7 @@ void ss_writer_stop(struct ss_writer *writer);
 bool ss_writer_give(struct ss_writer *writer, struct ss_writer_job *job);
 void ss_writer_job_free(struct ss_writer_job *job);
 
-/* Another configuration for export and origins: the writer opens them between two jobs, at its own time.
+/* Another configuration for export and origins: the writer opens them between jobs, at its own time.
  * config is borrowed until ss_writer_configured says true, once: then *ret_error is 0, or a negative errno
  * with a sentence and the old ones stay. Control only. */
 void ss_writer_configure(struct ss_writer *writer, const struct ss_config *config);

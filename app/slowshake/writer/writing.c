@@ -4,6 +4,7 @@
 #include "base/units.h"
 #include "writer/report.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,8 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-#define PATH_BYTES     80
-#define SYNC_JOBS      256  /* events without a flow that are synced together */
 #define TELLABLE_BYTES 8000 /* telemetry takes texts of 8191 bytes, and answers of 16384 */
 
 /* ---- what a configuration opens ---- */
@@ -110,7 +109,6 @@ int ss_writing_open(struct ss_writing *writing, const struct ss_config *config, 
 
     if (error != 0)
         return error;
-    ss_writing_sync(writing);
     if (writing->opened.store != NULL)
         add_store_counters(ss_store_counters(writing->opened.store), &writing->past);
     close_opened(&writing->opened);
@@ -174,31 +172,21 @@ static uint64_t packets_of(const struct ss_export_block *blocks)
     return blocks->packets;
 }
 
-/* The record to disk. path becomes the record's pcapng, where one was written. */
-static int store_flow(struct ss_writing *writing, const struct ss_writer_job *job, struct ss_record *record,
-                      char path[PATH_BYTES])
+/* To the store, which writes the packets at once. */
+static void store_flow(struct ss_writing *writing, const struct ss_writer_job *job,
+                       struct ss_store_flow *flow)
 {
-    struct ss_store *store = writing->opened.store;
-    struct ss_store_flow flow = {.record = *record, .is_end = job->is_end};
-    struct ss_history_record *records = list_records(job->blocks, &flow.packet_count);
+    struct ss_history_record *records = list_records(job->blocks, &flow->packet_count);
     uint64_t packets = packets_of(job->blocks);
-    char id[SS_ID_TEXT_MAX], day[SS_TIME_TEXT_MAX];
 
-    if (records == NULL)
-        return -ENOMEM;
-    flow.packets = records;
-    flow.packets_missing = packets > flow.packet_count ? packets - flow.packet_count : 0;
-    const struct ss_store_counters before = *ss_store_counters(store);
-    int error = ss_store_write(store, &flow, utc_now());
-    *record = flow.record;
-    if (ss_store_counters(store)->pcapngs > before.pcapngs) {
-        snprintf(path, PATH_BYTES, "%.10s/%s.pcapng", ss_time_format(record->finding->start_ns, day),
-                 ss_finding_id(record->finding, id));
-        record->pcapng = path;
+    if (records == NULL) {
+        flow->error = -ENOMEM;
+        return;
     }
+    flow->packets = records;
+    flow->packets_missing = packets > flow->packet_count ? packets - flow->packet_count : 0;
+    ss_store_write(writing->opened.store, flow, utc_now());
     free(records);
-    /* The proxy's report is on disk with the record, whatever became of the packets. */
-    return ss_store_counters(store)->records > before.records ? 0 : error;
 }
 
 static void summarize(const struct ss_record *record, struct ss_writer_flow *ret_flow)
@@ -249,10 +237,13 @@ static char *short_json(const struct ss_record *record)
     return ss_record_json(&without);
 }
 
-static int write_flow(struct ss_writing *writing, const struct ss_writer_job *job)
+static void write_flow(struct ss_writing *writing, struct ss_writer_job *job)
 {
     const struct ss_finding *finding = &job->blocks->finding;
-    struct ss_record record = {
+    struct ss_writing_flow *written = &writing->flows[writing->flow_count++];
+
+    *written = (struct ss_writing_flow){.job = job, .flow.is_end = job->is_end};
+    written->flow.record = (struct ss_record){
         .finding = finding,
         .sensor = writing->sensor,
         .origin =
@@ -262,26 +253,39 @@ static int write_flow(struct ss_writing *writing, const struct ss_writer_job *jo
         .mirror_loss_ppm = job->mirror_loss_ppm,
         .revision = job->revision,
     };
-    struct ss_writer_flow flow;
-    char path[PATH_BYTES];
+    if (writing->opened.store != NULL)
+        store_flow(writing, job, &written->flow);
+}
 
-    int error = writing->opened.store != NULL ? store_flow(writing, job, &record, path) : 0;
-    if (job->is_end && record.pcapng == NULL)
-        return error;
-    summarize(&record, &flow);
-    if (writing->opened.to_journal && !job->is_end &&
-        ss_report_send(writing->journal_fd, &record, &flow) != 0)
+/* To the journal and to telemetry. */
+static void tell_flow(struct ss_writing *writing, const struct ss_record *record, bool is_end)
+{
+    struct ss_writer_flow flow;
+
+    summarize(record, &flow);
+    if (writing->opened.to_journal && !is_end && ss_report_send(writing->journal_fd, record, &flow) != 0)
         writing->view.journal_errors++;
     if (flow.revision == 0)
         writing->view.verdicts[flow.resumed][flow.verdict]++;
-    ss_recent_add(writing->recent, &flow, short_json(&record), record.origin);
-    return error;
+    ss_recent_add(writing->recent, &flow, short_json(record), record->origin);
 }
 
 static void add_events(uint64_t to[SS_EPOCHS], const unsigned events[SS_EPOCHS])
 {
     for (unsigned i = 0; i < SS_EPOCHS; i++)
         to[i] += events[i];
+}
+
+/* The proxy's report is on disk with the record, whatever became of the packets. */
+static void end_flow(struct ss_writing *writing, const struct ss_writing_flow *written)
+{
+    const struct ss_store_flow *flow = &written->flow;
+    int error = flow->is_written ? 0 : flow->error;
+
+    if (!flow->is_end || flow->record.pcapng != NULL)
+        tell_flow(writing, &flow->record, flow->is_end);
+    add_events(error == 0 ? writing->view.events_durable : writing->view.events_failed, written->job->events);
+    ss_writer_job_free(written->job);
 }
 
 /* The event's line, which stands for that many, by epoch. */
@@ -308,33 +312,33 @@ static void write_unmatched(struct ss_writing *writing, const struct ss_writer_j
         write_event(writing, job, &more->event, one);
     }
     write_event(writing, job, &job->event, rest);
-    writing->unsynced_jobs++;
 }
 
-void ss_writing_sync(struct ss_writing *writing)
+static void sync_all(struct ss_writing *writing)
 {
-    if (writing->unsynced_jobs == 0)
-        return;
     int error = writing->opened.store != NULL ? ss_store_sync(writing->opened.store) : 0;
-    uint64_t *to = error == 0 ? writing->view.events_durable : writing->view.events_failed;
+
+    for (unsigned i = 0; i < writing->flow_count; i++)
+        end_flow(writing, &writing->flows[i]);
+    writing->flow_count = 0;
     for (unsigned i = 0; i < SS_EPOCHS; i++) {
+        uint64_t *to = error == 0 ? writing->view.events_durable : writing->view.events_failed;
         to[i] += writing->unsynced[i];
         writing->unsynced[i] = 0;
     }
-    writing->unsynced_jobs = 0;
 }
 
-void ss_writing_job(struct ss_writing *writing, struct ss_writer_job *job)
+void ss_writing_jobs(struct ss_writing *writing, struct ss_writer_job *const *jobs, unsigned count)
 {
-    if (job->is_flow) {
-        ss_writing_sync(writing);
-        int error = write_flow(writing, job);
-        add_events(error == 0 ? writing->view.events_durable : writing->view.events_failed, job->events);
-    } else {
-        write_unmatched(writing, job);
+    assert(count <= SS_WRITER_JOBS);
+    for (unsigned i = 0; i < count; i++) {
+        if (jobs[i]->is_flow) {
+            write_flow(writing, jobs[i]);
+        } else {
+            write_unmatched(writing, jobs[i]);
+            ss_writer_job_free(jobs[i]);
+        }
     }
-    if (writing->unsynced_jobs >= SYNC_JOBS)
-        ss_writing_sync(writing);
-    writing->view.jobs++;
-    ss_writer_job_free(job);
+    sync_all(writing);
+    writing->view.jobs += count;
 }
