@@ -359,27 +359,51 @@ static bool is_day(const char *name)
     return true;
 }
 
-bool ss_files_next_day(const struct ss_files *files, const char *after, char ret_day[SS_FILES_DAY_MAX])
+static int add_day(struct ss_files_days *days, size_t *room, const char *name)
 {
-    char found[SS_FILES_DAY_MAX] = "";
-    int fd = openat(files->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (days->count == *room) {
+        size_t more = *room > 0 ? 2 * *room : 64;
+        void *names = reallocarray(days->names, more, sizeof(days->names[0]));
+        if (names == NULL)
+            return -ENOMEM;
+        days->names = names;
+        *room = more;
+    }
+    memcpy(days->names[days->count++], name, SS_FILES_DAY_MAX);
+    return 0;
+}
+
+static int compare_days(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+int ss_files_list_days(const struct ss_files *files, struct ss_files_days *ret_days)
+{
+    struct ss_files_days days = {0};
+    size_t room = 0;
+    int fd = openat(files->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), error = 0;
     DIR *list = fd < 0 ? NULL : fdopendir(fd);
 
     if (list == NULL) {
+        error = -errno;
         if (fd >= 0)
             close(fd);
-        return false;
+        return error;
     }
-    for (const struct dirent *entry; (entry = readdir(list)) != NULL;) {
-        const char *name = entry->d_name;
-        if (is_day(name) && strcmp(name, after) > 0 && (found[0] == '\0' || strcmp(name, found) < 0))
-            memcpy(found, name, SS_FILES_DAY_MAX);
+    for (const struct dirent *entry; error == 0 && (entry = readdir(list)) != NULL;) {
+        if (is_day(entry->d_name))
+            error = add_day(&days, &room, entry->d_name);
     }
     closedir(list);
-    if (found[0] == '\0')
-        return false;
-    memcpy(ret_day, found, sizeof(found));
-    return true;
+    if (error != 0) {
+        free(days.names);
+        return error;
+    }
+    if (days.count > 0)
+        qsort(days.names, days.count, sizeof(days.names[0]), compare_days);
+    *ret_days = days;
+    return 0;
 }
 
 /* .NAME and the ending. */
@@ -435,12 +459,14 @@ static uint64_t count_day(struct ss_files_found *found, int day, bool sweep)
 
 void ss_files_count(struct ss_files *files, bool sweep)
 {
-    char day[SS_FILES_DAY_MAX] = "";
+    struct ss_files_days days = {0};
 
     files->bytes = 0;
-    while (ss_files_next_day(files, day, day)) {
-        int fd = ss_files_open_day(files, day);
+    ss_files_list_days(files, &days);
+    for (size_t i = 0; i < days.count; i++) {
+        int fd = ss_files_open_day(files, days.names[i]);
         if (fd >= 0)
             files->bytes += count_day(&files->found, fd, sweep);
     }
+    free(days.names);
 }

@@ -24,6 +24,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define SS_FILES_FLOWS     "flows.jsonl"
@@ -97,8 +98,12 @@ int ss_files_append_line(int day, const char *name, const char *line, enum ss_fi
 /* recover.c: the record of a .due file is written where it is not there; then the file has one name. */
 void ss_files_recover(struct ss_files_found *found, int day, const char *due);
 
-/* For files.c and quota.c: the day after the given one ("": the first); false: there is none. */
-bool ss_files_next_day(const struct ss_files *files, const char *after, char ret_day[SS_FILES_DAY_MAX]);
+/* For files.c, quota.c and ledger.c: all days there are, the oldest first. The caller frees their names. */
+struct ss_files_days {
+    char (*names)[SS_FILES_DAY_MAX];
+    size_t count;
+};
+int ss_files_list_days(const struct ss_files *files, struct ss_files_days *ret_days);
 int ss_files_open_day(const struct ss_files *files, const char *day);
 
 /* Counts files->bytes anew; with sweep, removes hidden leftovers and cut last lines first. */

@@ -204,14 +204,16 @@ static uint64_t load_lines(struct ss_ledger *ledger, int day, const char *name, 
 uint64_t ss_ledger_load(struct ss_ledger *ledger, const char *directory, int64_t since_ns)
 {
     struct ss_files *files = calloc(1, sizeof(*files));
-    char day[SS_FILES_DAY_MAX] = "";
+    struct ss_files_days days = {0};
     uint64_t added = 0;
 
     if (files == NULL)
         return 0;
     files->root = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (files->root >= 0 && ss_files_next_day(files, day, day)) {
-        int fd = ss_files_open_day(files, day);
+    if (files->root >= 0)
+        ss_files_list_days(files, &days);
+    for (size_t i = 0; i < days.count; i++) {
+        int fd = ss_files_open_day(files, days.names[i]);
         if (fd < 0)
             continue;
         added += load_lines(ledger, fd, SS_FILES_FLOWS, since_ns);
@@ -220,6 +222,7 @@ uint64_t ss_ledger_load(struct ss_ledger *ledger, const char *directory, int64_t
     }
     if (files->root >= 0)
         close(files->root);
+    free(days.names);
     free(files);
     return added;
 }

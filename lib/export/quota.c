@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -70,19 +71,29 @@ static int remove_file(struct ss_files *files, int day, const char *name)
     return 1;
 }
 
-static int remove_next(struct ss_files *files)
+static bool is_kept(const char *day, const char *today, const char *written_day)
 {
+    return strcmp(day, today) == 0 || strcmp(day, written_day) == 0;
+}
+
+/* Of the batch, until there are at most quota bytes. */
+static int spend_batch(struct ss_files *files, uint64_t quota)
+{
+    if (files->batch_next == files->batch_count)
+        return 0;
     int day = ss_files_open_day(files, files->batch_day);
     if (day < 0) {
         files->batch_count = files->batch_next = 0;
         return day == -ENOENT ? 0 : day;
     }
-    int result = remove_file(files, day, files->batch[files->batch_next++]);
+    int result = 0;
+    while (result >= 0 && files->bytes > quota && files->batch_next < files->batch_count)
+        result = remove_file(files, day, files->batch[files->batch_next++]);
     close(day);
     return result;
 }
 
-/* What is left of a day without pcapng files. 1: something was removed. */
+/* What is left of a day without pcapng files. */
 static int remove_rest(struct ss_files *files, const char *name)
 {
     int day = ss_files_open_day(files, name);
@@ -93,32 +104,30 @@ static int remove_rest(struct ss_files *files, const char *name)
     close(day);
     if (flows < 0 || unmatched < 0)
         return flows < 0 ? flows : unmatched;
-    /* A day that holds files of others stays. */
-    bool gone = unlinkat(files->root, name, AT_REMOVEDIR) == 0;
-    return flows == 1 || unmatched == 1 || gone;
+    unlinkat(files->root, name, AT_REMOVEDIR); /* a day that holds files of others stays */
+    return 0;
 }
 
-/* 1: there is something in the batch, or something was removed; 0: nothing is left that may be removed. */
-static int look_for_oldest(struct ss_files *files, const char *today, const char *written_day)
+static int trim_day(struct ss_files *files, const char *day, uint64_t quota, bool keep_lines)
 {
-    char day[SS_FILES_DAY_MAX] = "";
+    int result = 0;
 
-    while (ss_files_next_day(files, day, day)) {
-        batch_fill(files, day);
-        if (files->batch_count > 0)
-            return 1;
-        if (strcmp(day, today) == 0 || strcmp(day, written_day) == 0)
-            continue;
-        int result = remove_rest(files, day);
-        if (result != 0)
-            return result;
+    batch_fill(files, day);
+    while (result >= 0 && files->bytes > quota && files->batch_count > 0) {
+        result = spend_batch(files, quota);
+        if (files->batch_next == files->batch_count)
+            batch_fill(files, day);
     }
-    return 0;
+    if (result < 0 || files->bytes <= quota || keep_lines)
+        return result;
+    return remove_rest(files, day);
 }
 
 int ss_files_trim(struct ss_files *files, uint64_t quota, const char *today, const char *written_day,
                   int64_t now_ns)
 {
+    struct ss_files_days days = {0};
+
     if (files->bytes <= quota || files->root < 0)
         return 0;
     int64_t since_ns = now_ns - files->counted_ns;
@@ -126,11 +135,11 @@ int ss_files_trim(struct ss_files *files, uint64_t quota, const char *today, con
         files->counted_ns = now_ns;
         ss_files_count(files, false);
     }
-    while (files->bytes > quota) {
-        bool listed = files->batch_next < files->batch_count;
-        int result = listed ? remove_next(files) : look_for_oldest(files, today, written_day);
-        if (result < 0 || (result == 0 && !listed))
-            return result;
-    }
-    return 0;
+    int result = spend_batch(files, quota);
+    if (result >= 0 && files->bytes > quota)
+        result = ss_files_list_days(files, &days);
+    for (size_t i = 0; i < days.count && result >= 0 && files->bytes > quota; i++)
+        result = trim_day(files, days.names[i], quota, is_kept(days.names[i], today, written_day));
+    free(days.names);
+    return result < 0 ? result : 0;
 }
