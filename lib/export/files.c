@@ -428,6 +428,7 @@ static void sweep_lines(struct ss_files_found *found, int day, const char *name)
 /* Before the day is counted. */
 static void sweep_day(struct ss_files_found *found, int day, DIR *list)
 {
+    sweep_lines(found, day, SS_FILES_EARLIER);
     sweep_lines(found, day, SS_FILES_FLOWS);
     sweep_lines(found, day, SS_FILES_UNMATCHED);
     for (const struct dirent *entry; (entry = readdir(list)) != NULL;) {

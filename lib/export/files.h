@@ -6,7 +6,7 @@
  * Part of store.c, which decides what is written; here is how. Everything is opened relative to a directory
  * that is held open, symbolic links are not followed, and what was deleted underneath is made again. Only
  * names that the store itself gives are ever removed: hidden leftovers, NAME.pcapng of digits and dashes, the
- * two .jsonl files.
+ * three .jsonl files.
  *
  * A file whose record is yet to come has two names:
  *
@@ -28,11 +28,16 @@
 #include <stdint.h>
 
 #define SS_FILES_FLOWS     "flows.jsonl"
+#define SS_FILES_EARLIER   "flows.1.jsonl" /* the lines before those of flows.jsonl */
 #define SS_FILES_UNMATCHED "unmatched.jsonl"
 #define SS_FILES_DAY_MAX   11 /* 2026-11-22 */
 #define SS_FILES_NAME_MAX  48
 #define SS_FILES_DUE       ".due"
 #define SS_FILES_BATCH     1024
+
+/* Of the quota: flows.jsonl, flows.1.jsonl and a pcapng file, each at most; and a day's unmatched.jsonl. */
+#define SS_FILES_SHARE           4
+#define SS_FILES_UNMATCHED_SHARE 16
 
 /* What a crash had left when the directory was opened. */
 struct ss_files_found {
@@ -82,10 +87,18 @@ int ss_files_append(struct ss_files *files, int day, const char *name, const cha
                     enum ss_files_when when);
 int ss_files_sync(int day, const char *name);
 
-/* Removes the oldest until there are at most quota bytes: a day's pcapng files in the order of their names,
- * then the rest of the day, except the .jsonl files of the two days named. */
-int ss_files_trim(struct ss_files *files, uint64_t quota, const char *today, const char *written_day,
-                  int64_t now_ns);
+/* Before a line of that many bytes is appended to flows.jsonl: where it would have more than its share, it
+ * becomes flows.1.jsonl, in the place of the one before. */
+int ss_files_turn_over(struct ss_files *files, int day, uint64_t quota, size_t line_bytes);
+
+/* Removes the oldest until there are at most quota bytes, day by day: the pcapng files in the order of their
+ * names, then the rest of the day. */
+struct ss_files_kept {
+    const char *today,
+        *day;         /* of these two days only pcapng files are removed, and lines beyond their share */
+    const char *name; /* of a file of day that stays: it was just written */
+};
+int ss_files_trim(struct ss_files *files, uint64_t quota, const struct ss_files_kept *kept, int64_t now_ns);
 
 /* Of a regular file; 0 where there is none. */
 uint64_t ss_files_bytes(int day, const char *name);

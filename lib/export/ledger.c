@@ -198,7 +198,7 @@ static uint64_t load_lines(struct ss_ledger *ledger, int day, const char *name, 
         close(fd);
         return 0;
     }
-    return load_file(ledger, fd, status.st_size, strcmp(name, SS_FILES_FLOWS) == 0);
+    return load_file(ledger, fd, status.st_size, strcmp(name, SS_FILES_UNMATCHED) != 0);
 }
 
 uint64_t ss_ledger_load(struct ss_ledger *ledger, const char *directory, int64_t since_ns)
@@ -216,6 +216,7 @@ uint64_t ss_ledger_load(struct ss_ledger *ledger, const char *directory, int64_t
         int fd = ss_files_open_day(files, days.names[i]);
         if (fd < 0)
             continue;
+        added += load_lines(ledger, fd, SS_FILES_EARLIER, since_ns);
         added += load_lines(ledger, fd, SS_FILES_FLOWS, since_ns);
         added += load_lines(ledger, fd, SS_FILES_UNMATCHED, since_ns);
         close(fd);

@@ -58,9 +58,9 @@ static bool is_record_of(const char *line, const char *id, json_int_t revision)
     return is_it;
 }
 
-static bool has_record(int day, const char *id, json_int_t revision)
+static bool has_record_in(int day, const char *lines, const char *id, json_int_t revision)
 {
-    int fd = openat(day, SS_FILES_FLOWS, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(day, lines, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
     char *line = NULL;
     size_t room = 0;
@@ -76,6 +76,12 @@ static bool has_record(int day, const char *id, json_int_t revision)
     free(line);
     fclose(file);
     return found;
+}
+
+static bool has_record(int day, const char *id, json_int_t revision)
+{
+    return has_record_in(day, SS_FILES_FLOWS, id, revision) ||
+           has_record_in(day, SS_FILES_EARLIER, id, revision);
 }
 
 /* "<id>.pcapng" of ".<id>.pcapng.due"; "": that is not what it is called. */

@@ -12,11 +12,10 @@
 
 #define PROBE "write-test"
 
-#define RESERVE_SHARE   64 /* of the file system, for records alone */
-#define RESERVE_MAX     (64u << 20)
-#define PACKET_BYTES    128  /* a pcapng packet's block, besides its frame */
-#define OVERHEAD_BYTES  8192 /* the file's other blocks */
-#define UNMATCHED_SHARE 16   /* of the quota, for a day's unmatched.jsonl */
+#define RESERVE_SHARE  64 /* of the file system, for records alone */
+#define RESERVE_MAX    (64u << 20)
+#define PACKET_BYTES   128  /* a pcapng packet's block, besides its frame */
+#define OVERHEAD_BYTES 8192 /* the file's other blocks */
 
 _Static_assert(SS_ID_TEXT_MAX + sizeof(".pcapng") <= SS_FILES_NAME_MAX, "a flow's file name fits");
 
@@ -220,8 +219,11 @@ static enum ss_unwritten decide(struct ss_store *store, const struct ss_store_fl
                                 const struct ss_packets *packets)
 {
     const struct ss_record *record = &flow->record;
+    uint64_t bytes = bytes_of_packets(packets), share = store->config.quota_bytes / SS_FILES_SHARE;
 
-    if (is_reserved(store->group.day, bytes_of_packets(packets)))
+    if (share > 0 && bytes > share)
+        return SS_UNWRITTEN_QUOTA;
+    if (is_reserved(store->group.day, bytes))
         return SS_UNWRITTEN_RESERVE;
     if (has_pcapng(store, flow))
         return SS_UNWRITTEN_NOT;
@@ -291,12 +293,21 @@ static void withdraw_pcapng(struct ss_store *store, struct ss_store_flow *flow, 
     skip_pcapng(&flow->record, reason_of(error));
 }
 
+static int append_lines(struct ss_store *store, const char *lines)
+{
+    int error =
+        ss_files_turn_over(&store->files, store->group.day, store->config.quota_bytes, strlen(lines) + 1);
+    if (error != 0)
+        store->counters.last_errno = -error; /* they are written all the same */
+    return ss_files_append(&store->files, store->group.day, SS_FILES_FLOWS, lines, SS_FILES_NOW);
+}
+
 static int append_record(struct ss_store *store, const struct ss_record *record)
 {
     char *line = ss_record_json(record);
     if (line == NULL)
         return -ENOMEM;
-    int error = ss_files_append(&store->files, store->group.day, SS_FILES_FLOWS, line, SS_FILES_NOW);
+    int error = append_lines(store, line);
     free(line);
     return error;
 }
@@ -369,13 +380,14 @@ static char *print_records(const struct ss_group *group)
     return NULL;
 }
 
-/* All or none. */
+/* All or none: where they are more than what flows.jsonl may have, none. */
 static int append_records(struct ss_store *store)
 {
+    uint64_t share = store->config.quota_bytes / SS_FILES_SHARE;
     char *lines = print_records(&store->group);
     if (lines == NULL)
         return -ENOMEM;
-    int error = ss_files_append(&store->files, store->group.day, SS_FILES_FLOWS, lines, SS_FILES_NOW);
+    int error = share > 0 && strlen(lines) >= share ? -EDQUOT : append_lines(store, lines);
     free(lines);
     return error;
 }
@@ -398,14 +410,15 @@ static void write_records(struct ss_store *store)
     }
 }
 
-static void keep_quota(struct ss_store *store)
+/* name: what was just written to that day. */
+static void keep_quota(struct ss_store *store, const char *day, const char *name, int64_t now_ns)
 {
     char today[SS_FILES_DAY_MAX];
+    const struct ss_files_kept kept = {today, day, name};
 
-    day_of(store->group.now_ns, today);
+    day_of(now_ns, today);
     if (store->config.quota_bytes > 0) {
-        int error = ss_files_trim(&store->files, store->config.quota_bytes, today, store->group.day_name,
-                                  store->group.now_ns);
+        int error = ss_files_trim(&store->files, store->config.quota_bytes, &kept, now_ns);
         if (error != 0)
             store->counters.last_errno = -error;
     }
@@ -421,7 +434,8 @@ static void end_group(struct ss_store *store)
     sync_names(store);
     write_records(store);
     close(group->day);
-    keep_quota(store);
+    keep_quota(store, group->day_name, group->count > 0 ? name_of(group->flows[group->count - 1]) : "",
+               group->now_ns);
     group->day = -1;
     group->count = group->pcapngs = 0;
 }
@@ -473,7 +487,7 @@ void ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t 
 
 static bool is_share_used_up(const struct ss_store *store, int day)
 {
-    uint64_t share = store->config.quota_bytes / UNMATCHED_SHARE;
+    uint64_t share = store->config.quota_bytes / SS_FILES_UNMATCHED_SHARE;
     return share > 0 && ss_files_bytes(day, SS_FILES_UNMATCHED) >= share;
 }
 

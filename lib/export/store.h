@@ -16,10 +16,11 @@
  *         ss_store_write(store, &flows[i], now_ns);
  *     ss_store_sync(store);
  *
- * Past the quota the oldest days' files go first; a day's unmatched.jsonl ends at a sixteenth of it, so that
- * a storm of events does not drive flows out. The day is that of the flow's start, or of the event's entry: a
- * clock that is set back changes neither it nor the flow's id. Names are made of digits and dashes only;
- * nothing of the input becomes a path. Files have mode 0640, directories 0750.
+ * Past the quota the oldest days' files go first. A day's flows.jsonl that would have more than a quarter of
+ * it becomes flows.1.jsonl, in the place of the one before, and a day's unmatched.jsonl ends at a sixteenth,
+ * so that storms do not drive the newest flows out. The day is that of the flow's start, or of the event's
+ * entry: a clock that is set back changes neither it nor the flow's id. Names are made of digits and dashes
+ * only; nothing of the input becomes a path. Files have mode 0640, directories 0750.
  *
  * Blocking calls, for a thread of their own; the store itself keeps no lock.
  */

@@ -134,6 +134,21 @@ static void what_was_written_lately_is_known_from_disk(void **state)
     assert_true(ss_ledger_add(fixture->ledger, &other));
 }
 
+static void what_is_among_the_earlier_lines_is_known_too(void **state)
+{
+    struct fixture *fixture = *state;
+    struct ss_event joined = event_of(1, "a"), unmatched = event_of(2, "a");
+    char command[256];
+    write_both(fixture, &joined, &unmatched);
+    snprintf(command, sizeof(command), "cd '%s'/2026-11-22 && mv flows.jsonl flows.1.jsonl",
+             fixture->directory);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(ss_ledger_load(fixture->ledger, fixture->directory, 0), 2);
+    assert_false(ss_ledger_add(fixture->ledger, &joined));
+    joined.cursor[0] = '\0';
+    assert_true(ss_ledger_is_told(fixture->ledger, &joined));
+}
+
 /* Of several events of a flow, its record names one. */
 static void the_flow_of_a_record_is_known_by_host_client_time_and_duration(void **state)
 {
@@ -182,6 +197,7 @@ int main(void)
         TEST(an_entry_that_is_not_known_is_new_each_time),
         TEST(the_oldest_give_way_and_the_others_are_still_known),
         TEST(what_was_written_lately_is_known_from_disk),
+        TEST(what_is_among_the_earlier_lines_is_known_too),
         TEST(the_flow_of_a_record_is_known_by_host_client_time_and_duration),
         TEST(old_files_and_what_is_no_file_are_not_read),
     };
