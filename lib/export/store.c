@@ -35,9 +35,10 @@ struct ss_store {
     struct ss_pcapng writer;
     struct ss_rates rates;
     struct ss_group group;
-    uint64_t unsynced; /* events in that day's unmatched.jsonl */
+    uint64_t unsynced; /* events in that day's unmatched.jsonl, */
     char unsynced_day[SS_FILES_DAY_MAX];
-    int sync_error; /* of another day, since the last ss_store_sync */
+    int64_t unsynced_ns; /* the last of them written then */
+    int sync_error;      /* of another day, since the last ss_store_sync */
 };
 
 /* ---- Life ---- */
@@ -516,6 +517,8 @@ static void sync_day(struct ss_store *store)
     } else {
         store->counters.unmatched += store->unsynced;
     }
+    if (store->unsynced > 0)
+        keep_quota(store, store->unsynced_day, "", store->unsynced_ns);
     store->unsynced = 0;
 }
 
@@ -528,16 +531,17 @@ int ss_store_sync(struct ss_store *store)
     return error;
 }
 
-static void note_unsynced(struct ss_store *store, const char *day_name)
+static void note_unsynced(struct ss_store *store, const char *day_name, int64_t now_ns)
 {
     if (strcmp(day_name, store->unsynced_day) != 0)
         sync_day(store);
     memcpy(store->unsynced_day, day_name, SS_FILES_DAY_MAX);
     store->unsynced++;
+    store->unsynced_ns = now_ns;
 }
 
 int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct ss_event *event,
-                       enum ss_unmatched reason, const struct ss_unmatched_note *note)
+                       enum ss_unmatched reason, const struct ss_unmatched_note *note, int64_t now_ns)
 {
     char day_name[SS_FILES_DAY_MAX];
     int day;
@@ -555,7 +559,7 @@ int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct 
     }
     free(line);
     if (error == 0)
-        note_unsynced(store, day_name);
+        note_unsynced(store, day_name, now_ns);
     show_files(store);
     return error;
 }

@@ -89,9 +89,9 @@ void ss_store_close(struct ss_store *store);
  * costs export.rate nothing more. now_ns: for rate and quota. */
 void ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t now_ns);
 /* An event without a flow; it is on disk once ss_store_sync has returned 0. -EDQUOT: the day's
- * unmatched.jsonl has its share. */
+ * unmatched.jsonl has its share. now_ns: for the quota. */
 int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct ss_event *event,
-                       enum ss_unmatched reason, const struct ss_unmatched_note *note);
+                       enum ss_unmatched reason, const struct ss_unmatched_note *note, int64_t now_ns);
 /* 0, or the first negative errno of events. */
 int ss_store_sync(struct ss_store *store);
 

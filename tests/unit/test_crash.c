@@ -389,8 +389,9 @@ static int work(struct fixture *fixture, int acknowledge)
         if (number == 1)
             error = write_flows(store);
         else if (!is_of_flow(number) && number < 7)
-            error = ss_store_unmatched(store, "edge", &event, SS_UNMATCHED_NO_FLOW, NULL) != 0 ||
-                    ss_store_sync(store) != 0;
+            error =
+                ss_store_unmatched(store, "edge", &event, SS_UNMATCHED_NO_FLOW, NULL, event.logged_ns) != 0 ||
+                ss_store_sync(store) != 0;
         if (error == 0 && number < 7)
             syscall(SYS_write, acknowledge, &number, 1);
         if (error == 0 && number % 3 == 0)
@@ -425,7 +426,9 @@ static void restart(const struct fixture *fixture)
     for (unsigned number = cursor_of(fixture) + 1; number <= EVENTS; number++) {
         struct ss_event event = event_of(number);
         if (ss_ledger_add(ledger, &event) && !ss_ledger_is_told(ledger, &event))
-            assert_int_equal(ss_store_unmatched(store, "edge", &event, SS_UNMATCHED_BEFORE_START, NULL), 0);
+            assert_int_equal(
+                ss_store_unmatched(store, "edge", &event, SS_UNMATCHED_BEFORE_START, NULL, event.logged_ns),
+                0);
     }
     ss_ledger_free(ledger);
     ss_store_close(store);

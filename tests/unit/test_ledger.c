@@ -116,7 +116,8 @@ static void write_both(const struct fixture *fixture, const struct ss_event *joi
     char why[256];
     assert_int_equal(ss_store_open(&config, &store, why, sizeof(why)), 0);
     ss_store_write(store, &flow, finding.start_ns);
-    assert_int_equal(ss_store_unmatched(store, "edge", unmatched, SS_UNMATCHED_NO_FLOW, NULL), 0);
+    assert_int_equal(
+        ss_store_unmatched(store, "edge", unmatched, SS_UNMATCHED_NO_FLOW, NULL, finding.start_ns), 0);
     assert_int_equal(ss_store_sync(store), 0);
     assert_true(flow.is_written);
     ss_store_close(store);

@@ -189,6 +189,31 @@ static void older_days_go_whole_before_anything_of_today(void **state)
     assert_true(exists(fixture, first));
 }
 
+static int write_event(struct fixture *fixture, int64_t logged_ns)
+{
+    struct ss_event event = {.client = endpoint_of("192.0.2.7:51234"),
+                             .time_ns = logged_ns,
+                             .logged_ns = logged_ns,
+                             .duration_ns = SS_NS_PER_S};
+    return ss_store_unmatched(fixture->store, "edge", &event, SS_UNMATCHED_NO_FLOW, NULL, fixture->now_ns);
+}
+
+static void events_without_a_flow_alone_are_kept_within_the_quota_too(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->config.quota_bytes = 256 << 10;
+    open_store(fixture);
+    for (unsigned day = 0; day < 60; day++, fixture->now_ns += DAY_NS) {
+        for (unsigned i = 0; i < 100; i++)
+            write_event(fixture, fixture->now_ns);
+        assert_int_equal(ss_store_sync(fixture->store), 0);
+        assert_in_range(bytes_on_disk(fixture), 1, 256 << 10);
+    }
+    assert_true(exists(fixture, "2027-01-20/unmatched.jsonl"));
+    assert_false(exists(fixture, "2026-11-22"));
+    assert_int_equal(ss_store_counters(fixture->store)->bytes, bytes_on_disk(fixture));
+}
+
 static void a_pcapng_file_of_more_than_a_quarter_of_the_quota_is_left_out(void **state)
 {
     struct fixture *fixture = *state;
@@ -265,6 +290,7 @@ int main(void)
         TEST(a_day_that_is_more_than_the_quota_keeps_its_newest_lines_and_packets),
         TEST(what_was_just_written_stays_however_long_ago_it_began),
         TEST(older_days_go_whole_before_anything_of_today),
+        TEST(events_without_a_flow_alone_are_kept_within_the_quota_too),
         TEST(a_pcapng_file_of_more_than_a_quarter_of_the_quota_is_left_out),
         TEST(a_quota_that_was_lowered_is_kept_from_the_next_record_on),
         TEST(files_of_others_do_not_drive_out_the_last_evidence),

@@ -657,7 +657,8 @@ static void a_storm_of_events_does_not_drive_flows_out(void **state)
     assert_int_equal(write_at(fixture, finding_example().start_ns), 0);
     int error = 0;
     for (int i = 0; i < 2000; i++)
-        error = ss_store_unmatched(fixture->store, "edge", &event, SS_UNMATCHED_BEFORE_START, NULL);
+        error = ss_store_unmatched(fixture->store, "edge", &event, SS_UNMATCHED_BEFORE_START, NULL,
+                                   event.logged_ns);
     assert_int_equal(error, -EDQUOT);
     assert_int_equal(ss_store_sync(fixture->store), 0);
     const struct ss_store_counters *counters = ss_store_counters(fixture->store);
@@ -677,8 +678,10 @@ static void an_event_without_a_flow_is_kept_in_the_day_of_its_entry(void **state
                              .logged_ns = finding_example().start_ns,
                              .duration_ns = SS_NS_PER_S};
     open_store(fixture);
-    assert_int_equal(ss_store_unmatched(fixture->store, "edge", &event, SS_UNMATCHED_NO_FLOW, NULL), 0);
-    assert_int_equal(ss_store_unmatched(fixture->store, "edge", &event, SS_UNMATCHED_AMBIGUOUS, NULL), 0);
+    assert_int_equal(
+        ss_store_unmatched(fixture->store, "edge", &event, SS_UNMATCHED_NO_FLOW, NULL, event.logged_ns), 0);
+    assert_int_equal(
+        ss_store_unmatched(fixture->store, "edge", &event, SS_UNMATCHED_AMBIGUOUS, NULL, event.logged_ns), 0);
     assert_int_equal(lines_of(fixture, "2026-11-22/unmatched.jsonl"), 2);
     assert_int_equal(ss_store_counters(fixture->store)->unmatched, 0); /* not for sure */
     assert_int_equal(ss_store_sync(fixture->store), 0);

@@ -172,8 +172,8 @@ static void take_unmatched(struct ss_results *results, const struct ss_event *ev
 
     if (reason == SS_UNMATCHED_AMBIGUOUS)
         note.candidates = ss_join_candidates(results->join, event);
-    if (results->store != NULL &&
-        ss_store_unmatched(results->store, results->config->sensor, event, reason, &note) != 0)
+    if (results->store != NULL && ss_store_unmatched(results->store, results->config->sensor, event, reason,
+                                                     &note, event->logged_ns) != 0)
         results->status = EXIT_FAILURE;
 }
 

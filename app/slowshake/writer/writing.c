@@ -296,7 +296,8 @@ static void write_event(struct ss_writing *writing, const struct ss_writer_job *
     struct ss_unmatched_note note = job->note;
 
     note.events = events[0] + events[1];
-    int error = store != NULL ? ss_store_unmatched(store, writing->sensor, event, job->reason, &note) : 0;
+    int error =
+        store != NULL ? ss_store_unmatched(store, writing->sensor, event, job->reason, &note, utc_now()) : 0;
     add_events(error == 0 ? writing->unsynced : writing->view.events_failed, events);
 }
 
