@@ -14,8 +14,9 @@
 
 #define RESERVE_SHARE  64 /* of the file system, for records alone */
 #define RESERVE_MAX    (64u << 20)
-#define PACKET_BYTES   128  /* a pcapng packet's block, besides its frame */
-#define OVERHEAD_BYTES 8192 /* the file's other blocks */
+#define PACKET_BYTES   128                       /* a pcapng packet's block, besides its frame */
+#define OVERHEAD_BYTES 8192                      /* the file's other blocks */
+#define FAR_NS         (48 * 3600 * SS_NS_PER_S) /* of an entry from now */
 
 _Static_assert(SS_ID_TEXT_MAX + sizeof(".pcapng") <= SS_FILES_NAME_MAX, "a flow's file name fits");
 
@@ -540,14 +541,21 @@ static void note_unsynced(struct ss_store *store, const char *day_name, int64_t 
     store->unsynced_ns = now_ns;
 }
 
+/* When the journal took the entry: the event's own time is the proxy's word. Where that is far from now it is
+ * a sender's word too, who shall not make days as it likes. */
+static int64_t entry_ns(const struct ss_event *event, int64_t now_ns)
+{
+    int64_t ns = event->logged_ns > 0 ? event->logged_ns : event->time_ns;
+    return ns < now_ns - FAR_NS || ns > now_ns + FAR_NS ? now_ns : ns;
+}
+
 int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct ss_event *event,
                        enum ss_unmatched reason, const struct ss_unmatched_note *note, int64_t now_ns)
 {
     char day_name[SS_FILES_DAY_MAX];
     int day;
 
-    /* The journal's own time: that of the event is the proxy's word. */
-    day_of(event->logged_ns > 0 ? event->logged_ns : event->time_ns, day_name);
+    day_of(entry_ns(event, now_ns), day_name);
     char *line =
         ss_unmatched_json(sensor, event, ss_unmatched_name(reason), ss_unmatched_about(reason), note);
     int error = line == NULL ? -ENOMEM : ss_files_day(&store->files, day_name, &day);

@@ -19,8 +19,8 @@
  * Past the quota the oldest days' files go first. A day's flows.jsonl that would have more than a quarter of
  * it becomes flows.1.jsonl, in the place of the one before, and a day's unmatched.jsonl ends at a sixteenth,
  * so that storms do not drive the newest flows out. The day is that of the flow's start, or of the event's
- * entry: a clock that is set back changes neither it nor the flow's id. Names are made of digits and dashes
- * only; nothing of the input becomes a path. Files have mode 0640, directories 0750.
+ * entry where that is near now: a clock that is set back changes neither it nor the flow's id. Names are made
+ * of digits and dashes only; nothing of the input becomes a path. Files have mode 0640, directories 0750.
  *
  * Blocking calls, for a thread of their own; the store itself keeps no lock.
  */
@@ -89,7 +89,8 @@ void ss_store_close(struct ss_store *store);
  * costs export.rate nothing more. now_ns: for rate and quota. */
 void ss_store_write(struct ss_store *store, struct ss_store_flow *flow, int64_t now_ns);
 /* An event without a flow; it is on disk once ss_store_sync has returned 0. -EDQUOT: the day's
- * unmatched.jsonl has its share. now_ns: for the quota. */
+ * unmatched.jsonl has its share. now_ns: for the quota, and the
+ * day of an entry that is more than two days from it. */
 int ss_store_unmatched(struct ss_store *store, const char *sensor, const struct ss_event *event,
                        enum ss_unmatched reason, const struct ss_unmatched_note *note, int64_t now_ns);
 /* 0, or the first negative errno of events. */

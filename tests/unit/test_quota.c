@@ -214,6 +214,20 @@ static void events_without_a_flow_alone_are_kept_within_the_quota_too(void **sta
     assert_int_equal(ss_store_counters(fixture->store)->bytes, bytes_on_disk(fixture));
 }
 
+static void an_entry_of_a_time_far_from_now_is_kept_in_the_directory_of_now(void **state)
+{
+    struct fixture *fixture = *state;
+    open_store(fixture);
+    const int64_t FAR[] = {1, fixture->now_ns - 49 * 3600 * SS_NS_PER_S,
+                           fixture->now_ns + 49 * 3600 * SS_NS_PER_S, INT64_MAX};
+    for (unsigned i = 0; i < sizeof(FAR) / sizeof(FAR[0]); i++)
+        assert_int_equal(write_event(fixture, FAR[i]), 0);
+    assert_int_equal(number_from(fixture, "cat 2026-11-22/unmatched.jsonl | wc -l"), 4);
+    assert_int_equal(write_event(fixture, fixture->now_ns - 47 * 3600 * SS_NS_PER_S), 0);
+    assert_true(exists(fixture, "2026-11-21/unmatched.jsonl")); /* late, but near enough */
+    assert_int_equal(number_from(fixture, "ls | wc -l"), 2);
+}
+
 static void a_pcapng_file_of_more_than_a_quarter_of_the_quota_is_left_out(void **state)
 {
     struct fixture *fixture = *state;
@@ -291,6 +305,7 @@ int main(void)
         TEST(what_was_just_written_stays_however_long_ago_it_began),
         TEST(older_days_go_whole_before_anything_of_today),
         TEST(events_without_a_flow_alone_are_kept_within_the_quota_too),
+        TEST(an_entry_of_a_time_far_from_now_is_kept_in_the_directory_of_now),
         TEST(a_pcapng_file_of_more_than_a_quarter_of_the_quota_is_left_out),
         TEST(a_quota_that_was_lowered_is_kept_from_the_next_record_on),
         TEST(files_of_others_do_not_drive_out_the_last_evidence),
