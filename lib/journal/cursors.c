@@ -29,7 +29,7 @@ static int parse_head(FILE *file, int64_t *ret_saved_ns)
     return 0;
 }
 
-static int add(struct ss_cursors *cursors, const char *host, const char *cursor)
+int ss_cursors_add(struct ss_cursors *cursors, const char *host, const char *cursor)
 {
     struct ss_cursor *list = reallocarray(cursors->list, cursors->count + 1, sizeof(*list));
     if (list == NULL)
@@ -49,7 +49,7 @@ static int parse_lines(FILE *file, struct ss_cursors *cursors)
         if (end == NULL || space == NULL || space == line || space + 1 == end || cursors->count == HOSTS_MAX)
             return -EINVAL;
         *end = *space = '\0';
-        int error = add(cursors, space + 1, line);
+        int error = ss_cursors_add(cursors, space + 1, line);
         if (error != 0)
             return error;
     }

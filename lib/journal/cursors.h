@@ -27,6 +27,9 @@ struct ss_cursors {
 int ss_cursors_load(const char *path, struct ss_cursors *ret_cursors);
 void ss_cursors_free(struct ss_cursors *cursors);
 
+/* Adds copies. 0 or -ENOMEM. */
+int ss_cursors_add(struct ss_cursors *cursors, const char *host, const char *cursor);
+
 /* Whole or not at all: a hidden file beside it, synced, renamed. */
 int ss_cursors_save(const char *path, const struct ss_cursors *cursors);
 

@@ -6,9 +6,9 @@
  * A directory may hold journals of several hosts whose entries arrive late and out of order: libsystemd skips
  * what sorts before the position it has reached, so each host has a handle of its own with a _HOSTNAME=
  * match; new hosts are found while following, and take the places of those that went. The position of every
- * host is kept in the cursor file: it is marked when no event is under way to the caller, and written once
- * the caller says that all events given before the mark were handled. So nothing is lost, and what comes
- * twice has the same cursor.
+ * host is kept in the cursor file: it is marked when no event is under way to the caller, and given to be
+ * saved once all events given before the mark were handled. So nothing is lost, and what comes twice has the
+ * same cursor.
  *
  * Non-blocking: an fd to poll, and bounded work a call. One thread. A directory that cannot be read is an
  * error, never an empty journal.
@@ -19,6 +19,7 @@
 #include "journal/format.h"
 
 struct ss_journal;
+struct ss_positions;
 
 struct ss_journal_counters {
     uint64_t entries;                         /* read, matching */
@@ -46,9 +47,17 @@ int ss_journal_next(struct ss_journal *journal, struct ss_event *ret_event);
 
 /* Remembers how far each host was read. */
 void ss_journal_mark(struct ss_journal *journal);
-/* All events given before the mark were handled: write the cursors (hidden file, synced, renamed) if they
- * moved. 0 or a negative errno. */
-int ss_journal_save(struct ss_journal *journal);
+/* All events given before the mark were handled: the positions at the mark, to be saved. NULL: they are as
+ * given before, there is no cursor file, or no memory. They are the caller's, and a copy: whoever saves them
+ * may be another thread. */
+struct ss_positions *ss_journal_positions(struct ss_journal *journal);
+/* They could not be saved: the next positions are given though they did not move. */
+void ss_journal_not_saved(struct ss_journal *journal);
+
+/* Writes the cursor file (hidden file, synced, renamed); blocks. 0 or a negative errno. */
+int ss_positions_save(const struct ss_positions *positions);
+void ss_positions_free(struct ss_positions *positions);
+
 /* When the cursor file that it was opened with was written; 0: there was none. */
 int64_t ss_journal_saved_ns(const struct ss_journal *journal);
 

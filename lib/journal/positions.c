@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct ss_positions {
+    char *file;
+    struct ss_cursors cursors;
+};
+
 /* The clock of a host that is new may be behind ours, and its entries may have waited on the way here. */
 #define NEW_HOST_BACK_NS (3600 * SS_NS_PER_S)
 
@@ -22,21 +27,6 @@ void ss_positions_load(struct ss_journal *journal)
     if (journal->saved.saved_ns > 0 && journal->saved.saved_ns < start_ns)
         start_ns = journal->saved.saved_ns;
     journal->since_ns = start_ns > NEW_HOST_BACK_NS ? start_ns - NEW_HOST_BACK_NS : 0;
-}
-
-/* A host whose journal has gone is still in the file: it may come back. */
-static size_t list_cursors(struct ss_journal *journal, struct ss_cursor *ret_list)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < journal->host_count; i++)
-        if (journal->hosts[i].marked != NULL)
-            ret_list[count++] = (struct ss_cursor){journal->hosts[i].name, journal->hosts[i].marked};
-    for (size_t i = 0; i < journal->saved.count && count < 2 * SS_JOURNAL_HOSTS_MAX; i++) {
-        const struct ss_cursor *old = &journal->saved.list[i];
-        if (ss_hosts_find(journal, old->host, strlen(old->host)) == NULL)
-            ret_list[count++] = *old;
-    }
-    return count;
 }
 
 /* Without memory for it, a host stays at the mark it had. */
@@ -59,15 +49,56 @@ void ss_journal_mark(struct ss_journal *journal)
     journal->unmarked = false;
 }
 
-int ss_journal_save(struct ss_journal *journal)
+/* A host whose journal has gone is still in the file: it may come back. */
+static int add_hosts(struct ss_journal *journal, struct ss_cursors *cursors)
 {
-    struct ss_cursor list[2 * SS_JOURNAL_HOSTS_MAX];
-    if (journal->cursor_file == NULL || !journal->unsaved)
-        return 0;
-    const struct ss_cursors cursors = {journal->marked_ns, list, list_cursors(journal, list)};
-    int error = ss_cursors_save(journal->cursor_file, &cursors);
-    journal->unsaved = error != 0;
+    int error = 0;
+    for (size_t i = 0; i < journal->host_count && error == 0; i++)
+        if (journal->hosts[i].marked != NULL)
+            error = ss_cursors_add(cursors, journal->hosts[i].name, journal->hosts[i].marked);
+    for (size_t i = 0; i < journal->saved.count && cursors->count < 2 * SS_JOURNAL_HOSTS_MAX && error == 0;
+         i++) {
+        const struct ss_cursor *old = &journal->saved.list[i];
+        if (ss_hosts_find(journal, old->host, strlen(old->host)) == NULL)
+            error = ss_cursors_add(cursors, old->host, old->cursor);
+    }
     return error;
+}
+
+struct ss_positions *ss_journal_positions(struct ss_journal *journal)
+{
+    if (journal->cursor_file == NULL || !journal->unsaved)
+        return NULL;
+    struct ss_positions *positions = calloc(1, sizeof(*positions));
+    if (positions == NULL)
+        return NULL;
+    positions->file = strdup(journal->cursor_file);
+    positions->cursors.saved_ns = journal->marked_ns;
+    if (positions->file == NULL || add_hosts(journal, &positions->cursors) != 0) {
+        ss_positions_free(positions);
+        return NULL;
+    }
+    journal->unsaved = false;
+    return positions;
+}
+
+int ss_positions_save(const struct ss_positions *positions)
+{
+    return ss_cursors_save(positions->file, &positions->cursors);
+}
+
+void ss_positions_free(struct ss_positions *positions)
+{
+    if (positions == NULL)
+        return;
+    ss_cursors_free(&positions->cursors);
+    free(positions->file);
+    free(positions);
+}
+
+void ss_journal_not_saved(struct ss_journal *journal)
+{
+    journal->unsaved = true;
 }
 
 int64_t ss_journal_saved_ns(const struct ss_journal *journal)

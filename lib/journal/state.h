@@ -59,7 +59,7 @@ struct ss_journal {
     int64_t since_ns;        /* new hosts are read from here on */
     bool opened;
     bool unmarked;     /* a cursor moved since the last mark */
-    bool unsaved;      /* a marked one is not in the file yet */
+    bool unsaved;      /* a marked one was not given to be saved yet */
     int64_t marked_ns; /* when that was */
 
     int epoll_fd, more_fd; /* more_fd keeps epoll_fd readable when a round was cut short */

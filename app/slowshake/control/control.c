@@ -210,18 +210,39 @@ static bool is_settled(const struct ss_control *control)
     return pending(control, 0) == 0 && pending(control, 1) == 0;
 }
 
+/* To the writer, which may wait for the disk. */
+static void give_positions(struct ss_control *control)
+{
+    for (unsigned i = 0; i < SS_JOURNALS_MAX; i++) {
+        struct ss_positions *positions = ss_journals_positions(control->journals, i);
+        if (positions != NULL)
+            ss_writer_save(control->appliance->writer, i, positions);
+    }
+}
+
+static void take_answers(struct ss_control *control)
+{
+    int error;
+
+    for (unsigned i = 0; i < SS_JOURNALS_MAX; i++) {
+        if (ss_writer_saved(control->appliance->writer, i, &error))
+            ss_journals_saved(control->journals, i, error);
+    }
+}
+
 /* A position in the journals may be saved once all events before it have come to their end. Under a stream of
  * events there is never a moment without any under way; so they belong to two epochs in turn. Where one ends,
  * the positions are marked; once its last event has ended, the mark is saved, and the other epoch ends. */
 static void save_cursors(struct ss_control *control)
 {
+    take_answers(control);
     if (pending(control, !control->epoch) > 0)
         return;
-    ss_journals_save(control->journals);
+    give_positions(control);
     ss_journals_mark(control->journals);
     control->epoch = !control->epoch;
     if (pending(control, !control->epoch) == 0)
-        ss_journals_save(control->journals);
+        give_positions(control);
 }
 
 /* What an earlier run wrote since its cursors were saved comes again. Files may be dated by a clock that was

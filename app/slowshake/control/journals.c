@@ -223,21 +223,25 @@ void ss_journals_mark(struct ss_journals *journals)
     }
 }
 
-void ss_journals_save(struct ss_journals *journals)
+struct ss_positions *ss_journals_positions(struct ss_journals *journals, unsigned i)
 {
-    for (unsigned i = 0; i < journals->count; i++) {
-        struct source *source = &journals->sources[i];
-        if (source->handle == NULL)
-            continue;
-        int error = ss_journal_save(source->handle);
-        if (error != 0) {
-            source->past.errors++;
-            snprintf(source->error, sizeof(source->error), "cannot write %s: %s", source->config->cursor_file,
-                     strerror(-error));
-        } else {
-            source->error[0] = '\0';
-        }
-    }
+    struct ss_journal *handle = i < journals->count ? journals->sources[i].handle : NULL;
+    return handle != NULL ? ss_journal_positions(handle) : NULL;
+}
+
+void ss_journals_saved(struct ss_journals *journals, unsigned i, int error)
+{
+    struct source *source = i < journals->count ? &journals->sources[i] : NULL;
+
+    if (source == NULL || source->handle == NULL)
+        return;
+    source->error[0] = '\0';
+    if (error == 0)
+        return;
+    source->past.errors++;
+    ss_journal_not_saved(source->handle);
+    snprintf(source->error, sizeof(source->error), "cannot write %s: %s", source->config->cursor_file,
+             strerror(-error));
 }
 
 void ss_journals_show(const struct ss_journals *journals, struct ss_control_view *view)

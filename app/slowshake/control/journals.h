@@ -34,8 +34,11 @@ int64_t ss_journals_saved_ns(const struct ss_journals *journals);
 
 /* Remembers how far the journals were read. */
 void ss_journals_mark(struct ss_journals *journals);
-/* Everything that was given before the mark has been handled: the cursors may move there. */
-void ss_journals_save(struct ss_journals *journals);
+/* Everything that was given before the mark has been handled: the i-th journal's positions, to be saved;
+ * NULL: nothing to save. They are the caller's, who says what came of it; what could not be saved is given
+ * again. */
+struct ss_positions *ss_journals_positions(struct ss_journals *journals, unsigned i);
+void ss_journals_saved(struct ss_journals *journals, unsigned i, int error);
 
 /* The journals' part of the view. */
 void ss_journals_show(const struct ss_journals *journals, struct ss_control_view *view);

@@ -14,9 +14,17 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define SAVED 1 /* an answer: 0 is none, and errors are negative */
+
+/* Of one journal. */
+struct saving {
+    _Atomic(struct ss_positions *) wanted; /* control's, released to the writer; NULL: nothing new */
+    _Atomic int answer;                    /* the writer's, to control */
+};
+
 struct ss_writer {
     struct rte_ring *jobs; /* from control */
-    int wake;              /* eventfd: there is a job, a configuration, or the end */
+    int wake;              /* eventfd: there is something to do, or the end */
     ss_thread thread;
     bool is_running;
     _Atomic bool stop;                        /* set by control after its last job; pairs with run() */
@@ -25,6 +33,7 @@ struct ss_writer {
     _Atomic bool is_answered;                 /* releases the answer to control */
     int answer;
     char answer_why[SS_WRITER_WHY_BYTES];
+    struct saving savings[SS_JOURNALS_MAX];
 
     struct ss_writing writing; /* the thread's own */
 
@@ -59,6 +68,26 @@ static void reconfigure(struct ss_writer *writer)
     atomic_store_explicit(&writer->is_answered, true, memory_order_release);
 }
 
+static void save_positions(struct saving *saving)
+{
+    /* Pairs with the exchange in ss_writer_save. */
+    struct ss_positions *positions = atomic_exchange_explicit(&saving->wanted, NULL, memory_order_acquire);
+
+    if (positions == NULL)
+        return;
+    int error = ss_positions_save(positions);
+    atomic_store_explicit(&saving->answer, error == 0 ? SAVED : error, memory_order_relaxed);
+    ss_positions_free(positions);
+}
+
+/* What control wants besides. */
+static void between_jobs(struct ss_writer *writer)
+{
+    reconfigure(writer);
+    for (unsigned i = 0; i < SS_JOURNALS_MAX; i++)
+        save_positions(&writer->savings[i]);
+}
+
 static ss_thread_result run(void *argument)
 {
     struct ss_writer *writer = argument;
@@ -70,12 +99,12 @@ static ss_thread_result run(void *argument)
     do {
         /* Before the jobs are looked for: what was handed over before the end is still found. */
         is_last = atomic_load_explicit(&writer->stop, memory_order_acquire);
-        reconfigure(writer);
+        between_jobs(writer);
         /* All that wait now: they are on disk together, and none waits for one that is yet to come. */
         while ((count = rte_ring_dequeue_burst(writer->jobs, (void **)jobs, SS_WRITER_JOBS, NULL)) > 0) {
             ss_writing_jobs(&writer->writing, jobs, count);
             publish(writer);
-            reconfigure(writer);
+            between_jobs(writer);
         }
         /* Sleeps until something was handed over; what came meanwhile is told already. */
         if (!is_last && read(writer->wake, &told, sizeof(told)) < 0 && errno != EINTR)
@@ -143,6 +172,8 @@ void ss_writer_stop(struct ss_writer *writer)
         wake(writer);
         ss_thread_join(writer->thread);
     }
+    for (unsigned i = 0; i < SS_JOURNALS_MAX; i++)
+        ss_positions_free(writer->savings[i].wanted);
     ss_writing_close(&writer->writing);
     if (writer->wake >= 0)
         close(writer->wake);
@@ -200,6 +231,24 @@ bool ss_writer_configured(struct ss_writer *writer, int *ret_error, char *ret_wh
     if (writer->answer != 0)
         snprintf(ret_why, why_bytes, "%s", writer->answer_why);
     atomic_store_explicit(&writer->is_answered, false, memory_order_relaxed);
+    return true;
+}
+
+void ss_writer_save(struct ss_writer *writer, unsigned journal, struct ss_positions *positions)
+{
+    /* Pairs with the exchange in save_positions(). */
+    ss_positions_free(
+        atomic_exchange_explicit(&writer->savings[journal].wanted, positions, memory_order_acq_rel));
+    wake(writer);
+}
+
+bool ss_writer_saved(struct ss_writer *writer, unsigned journal, int *ret_error)
+{
+    int answer = atomic_exchange_explicit(&writer->savings[journal].answer, 0, memory_order_relaxed);
+
+    if (answer == 0)
+        return false;
+    *ret_error = answer == SAVED ? 0 : answer;
     return true;
 }
 

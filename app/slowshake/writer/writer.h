@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-/* The thread that writes flows to disk, and remembers the latest records for telemetry.
+/* The thread that writes flows and positions in the journals to disk, and remembers the latest records for
+ * telemetry.
  *
  * Control hands jobs over a ring and never waits: a full ring refuses the job. The writer owns the store, the
  * origins and the socket to the local journal.
@@ -9,7 +10,7 @@
 
 #include "config/config.h"
 #include "export/store.h"
-#include "journal/event.h"
+#include "journal/journal.h"
 #include "origin/origin.h"
 #include "worker/worker.h"
 
@@ -90,6 +91,12 @@ void ss_writer_job_free(struct ss_writer_job *job);
  * with a sentence and the old ones stay. Control only. */
 void ss_writer_configure(struct ss_writer *writer, const struct ss_config *config);
 bool ss_writer_configured(struct ss_writer *writer, int *ret_error, char *ret_why, size_t why_bytes);
+
+/* A journal's positions to be saved: the writer does that between two jobs, at its own time; those that it
+ * has not begun with give way. Takes them over. ss_writer_saved says true, once: *ret_error is 0 or a
+ * negative errno, of the latest. Control only. */
+void ss_writer_save(struct ss_writer *writer, unsigned journal, struct ss_positions *positions);
+bool ss_writer_saved(struct ss_writer *writer, unsigned journal, int *ret_error);
 
 /* The rest: any thread. */
 void ss_writer_view(const struct ss_writer *writer, struct ss_writer_view *ret_view);
