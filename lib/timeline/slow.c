@@ -57,7 +57,7 @@ uint32_t ss_slow_flags(const struct ss_slow *slow, const struct ss_judgement *ju
 
     if (is_slow(busy_ns, slow->handshake_ns, clock_error_ns))
         flags |= SS_FLAG_HANDSHAKE;
-    if (judgement->pending_ns > 0 && is_slow(open_ns, slow->unfinished_ns, clock_error_ns))
+    if (is_slow(open_ns, slow->unfinished_ns, clock_error_ns))
         flags |= SS_FLAG_UNFINISHED;
     for (unsigned i = 0; i < SS_PHASE_COUNT; i++) {
         if (judgement->phase_ns[i] != SS_MARK_UNSEEN &&

@@ -283,3 +283,18 @@ uint64_t ss_feeder_refused(const struct ss_feeder *feeder, enum ss_refusal reaso
         packets += ss_analyzer_counters(feeder->analyzers[i])->refused[reason];
     return packets;
 }
+
+struct ss_analyzer_counters ss_feeder_left_out(const struct ss_feeder *feeder)
+{
+    struct ss_analyzer_counters sum = {0};
+
+    for (unsigned i = 0; i < feeder->analyzer_count; i++) {
+        const struct ss_analyzer_counters *counters = ss_analyzer_counters(feeder->analyzers[i]);
+        sum.handshakes_full += counters->handshakes_full;
+        sum.hellos_full += counters->hellos_full;
+        sum.segments_full += counters->segments_full;
+        sum.lacking_evidence += counters->lacking_evidence;
+        sum.news_dropped += counters->news_dropped;
+    }
+    return sum;
+}

@@ -27,3 +27,7 @@ void ss_feeder_finish(struct ss_feeder *feeder);
 
 /* Packets of all analyzers that were refused for this reason. */
 uint64_t ss_feeder_refused(const struct ss_feeder *feeder, enum ss_refusal reason);
+
+/* What all analyzers together had no room for: handshakes_full, hellos_full, segments_full, lacking_evidence
+ * and news_dropped; the rest is 0. */
+struct ss_analyzer_counters ss_feeder_left_out(const struct ss_feeder *feeder);

@@ -234,6 +234,24 @@ static void warn_of_refused(const struct reader *reader)
     }
 }
 
+static void warn(uint64_t count, const char *what)
+{
+    if (count > 0)
+        fprintf(stderr, "slowshake read: warning: %" PRIu64 " %s\n", count, what);
+}
+
+/* Too much at once: more of it finds room with a larger flows.max. */
+static void warn_of_left_out(const struct reader *reader)
+{
+    struct ss_analyzer_counters left_out = ss_feeder_left_out(reader->feeder);
+
+    warn(left_out.handshakes_full, "connections not measured: too many handshakes at once (raise flows.max)");
+    warn(left_out.hellos_full, "hellos not read: too many at once (raise flows.max)");
+    warn(left_out.segments_full, "early segments not kept: too many at once (raise flows.max)");
+    warn(left_out.lacking_evidence, "handshakes judged without all of their evidence (raise flows.max)");
+    warn(left_out.news_dropped, "handshakes not told of (raise history.handshakes.memory)");
+}
+
 int ss_read_main(int argc, char **argv)
 {
     struct reader reader = {0};
@@ -248,6 +266,7 @@ int ss_read_main(int argc, char **argv)
             read_capture(&reader, reader.options.captures[i]);
         ss_feeder_finish(reader.feeder);
         warn_of_refused(&reader);
+        warn_of_left_out(&reader);
         status = ss_results_show(reader.results, !reader.failed);
         if (reader.failed)
             status = EXIT_FAILURE;
