@@ -47,7 +47,7 @@ struct ss_analyzer;
 enum ss_news_kind {
     SS_NEWS_JUDGED, /* a handshake was judged, or judged again */
     SS_NEWS_ENDED,  /* the connection of a judged handshake is forgotten: no more packets of it will come.
-                       Where  its finding is overwritten it names the connection, packets, flags and is_tls
+                       Where its finding is overwritten it names the connection, packets, flags and is_tls
                        alone */
     SS_NEWS_SECOND, /* `mirror` of a second, and nothing else; several of the same second add up */
 };

@@ -18,7 +18,8 @@ static struct ss_handshake *find_idle(struct ss_borrowers *borrowers, const stru
     struct ss_handshake *found = NULL;
 
     for (unsigned i = 0; i < TRIES; i++) {
-        struct ss_handshake *borrower = borrowers->of[borrowers->hand++ % pool->blocks];
+        struct ss_handshake *borrower = borrowers->of[borrowers->hand];
+        borrowers->hand = borrowers->hand + 1 < pool->blocks ? borrowers->hand + 1 : 0;
         if (borrower != NULL && ss_handshake_is_idle(borrower, now_ns) && has_borrowed(borrower) &&
             (found == NULL || borrower->seen_ns < found->seen_ns))
             found = borrower;

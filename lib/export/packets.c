@@ -81,28 +81,25 @@ uint32_t ss_packets_kept(const struct ss_finding *finding, const struct ss_packe
 
 /* ---- Marks to packets ---- */
 
-enum sender { CLIENT, SERVER, EITHER };
-
 /* Which of several packets of one time (a burst has one) the mark is at. */
 static const struct {
-    enum sender sender;
     bool payload; /* it carries bytes */
     bool last;    /* the last such packet of its time, not the first */
 } MARKERS[] = {
-    [SS_MARK_SYN] = {CLIENT, false, false},
-    [SS_MARK_SYN_ACK] = {SERVER, false, false},
-    [SS_MARK_ACK] = {CLIENT, false, false},
-    [SS_MARK_TALK] = {EITHER, true, false},
-    [SS_MARK_CLIENT_HELLO_FIRST] = {CLIENT, true, false},
-    [SS_MARK_CLIENT_HELLO] = {CLIENT, true, false},
-    [SS_MARK_HELLO_ACK] = {SERVER, false, false},
-    [SS_MARK_HELLO_RETRY] = {SERVER, true, false},
-    [SS_MARK_CLIENT_HELLO_2] = {CLIENT, true, false},
-    [SS_MARK_SERVER_HELLO] = {SERVER, true, false},
-    [SS_MARK_SERVER_FLIGHT] = {SERVER, true, true},
-    [SS_MARK_FLIGHT_ACK] = {CLIENT, false, false},
-    [SS_MARK_CLIENT_FINISHED] = {CLIENT, true, false},
-    [SS_MARK_SERVER_FINISHED] = {SERVER, true, false},
+    [SS_MARK_SYN] = {false, false},
+    [SS_MARK_SYN_ACK] = {false, false},
+    [SS_MARK_ACK] = {false, false},
+    [SS_MARK_TALK] = {true, false},
+    [SS_MARK_CLIENT_HELLO_FIRST] = {true, false},
+    [SS_MARK_CLIENT_HELLO] = {true, false},
+    [SS_MARK_HELLO_ACK] = {false, false},
+    [SS_MARK_HELLO_RETRY] = {true, false},
+    [SS_MARK_CLIENT_HELLO_2] = {true, false},
+    [SS_MARK_SERVER_HELLO] = {true, false},
+    [SS_MARK_SERVER_FLIGHT] = {true, true},
+    [SS_MARK_FLIGHT_ACK] = {false, false},
+    [SS_MARK_CLIENT_FINISHED] = {true, false},
+    [SS_MARK_SERVER_FINISHED] = {true, false},
 };
 _Static_assert(sizeof(MARKERS) / sizeof(MARKERS[0]) == SS_MARK_COUNT, "every mark knows its packet");
 
@@ -114,13 +111,13 @@ static bool is_sent_by(const struct ss_packet *packet, const struct ss_endpoint 
 static bool is_marker(const struct ss_packets *packets, size_t i, enum ss_mark mark)
 {
     const struct ss_finding *finding = packets->finding;
-    enum sender sender = MARKERS[mark].sender;
+    enum ss_sent_by sender = ss_mark_sent_by(mark);
     struct ss_frame frame = frame_of(packets->sorted[i]);
     struct ss_packet decoded;
 
     return ss_packet_decode(&frame, packets->settings, &decoded) == SS_REFUSED_NOTHING &&
-           (sender == EITHER ||
-            is_sent_by(&decoded, sender == CLIENT ? &finding->client : &finding->server)) &&
+           (sender == SS_SENT_BY_EITHER ||
+            is_sent_by(&decoded, sender == SS_SENT_BY_CLIENT ? &finding->client : &finding->server)) &&
            (!MARKERS[mark].payload || decoded.payload_bytes > 0) &&
            ((decoded.flags & SS_TCP_SYN) != 0) == (mark == SS_MARK_SYN || mark == SS_MARK_SYN_ACK);
 }

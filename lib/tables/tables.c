@@ -31,8 +31,11 @@ static const struct {
 #undef X
 };
 
-static const struct row MARKS[] = {
-#define X(name, json, about) {json, about},
+static const struct {
+    struct row row;
+    enum ss_sent_by sent_by;
+} MARKS[] = {
+#define X(name, json, sender, about) {{json, about}, SS_SENT_BY_##sender},
 #include "tables/marks.def"
 #undef X
 };
@@ -117,12 +120,20 @@ enum ss_refusal_class ss_refusal_class(enum ss_refusal refusal)
 
 const char *ss_mark_name(enum ss_mark mark)
 {
-    return name_of(MARKS, SS_MARK_COUNT, mark);
+    assert(mark < SS_MARK_COUNT);
+    return MARKS[mark].row.name;
 }
 
 const char *ss_mark_about(enum ss_mark mark)
 {
-    return about_of(MARKS, SS_MARK_COUNT, mark);
+    assert(mark < SS_MARK_COUNT);
+    return MARKS[mark].row.about;
+}
+
+enum ss_sent_by ss_mark_sent_by(enum ss_mark mark)
+{
+    assert(mark < SS_MARK_COUNT);
+    return MARKS[mark].sent_by;
 }
 
 const char *ss_phase_name(enum ss_phase phase)

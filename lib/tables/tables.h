@@ -16,6 +16,9 @@ enum ss_refusal {
 
 enum ss_refusal_class { SS_CLASS_NOT_TLS, SS_CLASS_UNDECODABLE, SS_CLASS_DROPPED, SS_CLASS_COUNT };
 
+/* Who sends the packet that makes a mark. */
+enum ss_sent_by { SS_SENT_BY_CLIENT, SS_SENT_BY_SERVER, SS_SENT_BY_EITHER };
+
 #define X(name, ...) SS_MARK_##name,
 enum ss_mark {
 #include "tables/marks.def"
@@ -83,6 +86,7 @@ const char *ss_refusal_advice(enum ss_refusal refusal);
 enum ss_refusal_class ss_refusal_class(enum ss_refusal refusal);
 const char *ss_mark_name(enum ss_mark mark);
 const char *ss_mark_about(enum ss_mark mark);
+enum ss_sent_by ss_mark_sent_by(enum ss_mark mark);
 const char *ss_phase_name(enum ss_phase phase);
 const char *ss_phase_about(enum ss_phase phase);
 enum ss_mark ss_phase_end(enum ss_phase phase);

@@ -81,13 +81,6 @@ bool ss_owner_flight_ack_is_doubtful(const struct ss_timeline *timeline, enum ss
            is_late_on_the_path(timeline, late_ns);
 }
 
-bool ss_mark_is_of_client(enum ss_mark mark)
-{
-    return mark == SS_MARK_SYN || mark == SS_MARK_ACK || mark == SS_MARK_CLIENT_HELLO_FIRST ||
-           mark == SS_MARK_CLIENT_HELLO || mark == SS_MARK_CLIENT_HELLO_2 || mark == SS_MARK_FLIGHT_ACK ||
-           mark == SS_MARK_CLIENT_FINISHED;
-}
-
 /* The earliest mark from which the phase is its owner's. Where that was not seen, nor a later one, the time
  * since holds what others did too. */
 static enum ss_mark beginning_of(enum ss_phase phase)
@@ -139,7 +132,7 @@ void ss_owner_share(const struct ss_timeline *timeline, enum ss_phase phase, enu
         split(ns, server_path_ns, server_path, server);
         break;
     case OWNER_SERVER:
-        split(ns, ss_mark_is_of_client(since) ? server_path_ns : 0, server_path, server);
+        split(ns, ss_mark_sent_by(since) == SS_SENT_BY_CLIENT ? server_path_ns : 0, server_path, server);
         break;
     case OWNER_SERVER_SEND:
         *server += ns;

@@ -7,9 +7,6 @@
 
 enum ss_phase ss_phase_of_mark(enum ss_mark mark);
 
-/* The client sends what makes it; else the server, or either (a talk). */
-bool ss_mark_is_of_client(enum ss_mark mark);
-
 /* Adds the ns of a phase that began at the mark `since` to the shares. */
 void ss_owner_share(const struct ss_timeline *timeline, enum ss_phase phase, enum ss_mark since,
                     enum ss_tap tap, int64_t ns, int64_t share_ns[SS_SHARE_COUNT]);

@@ -127,7 +127,8 @@ static enum ss_phase phase_after(enum ss_mark mark)
 /* Whether the phase ended cannot be known. */
 static bool is_end_hidden(const struct ss_timeline *timeline, enum ss_phase phase)
 {
-    return ss_mark_is_of_client(ss_phase_end(phase)) ? timeline->client_hidden : timeline->server_hidden;
+    bool is_of_client = ss_mark_sent_by(ss_phase_end(phase)) == SS_SENT_BY_CLIENT;
+    return is_of_client ? timeline->client_hidden : timeline->server_hidden;
 }
 
 static enum ss_share largest(const int64_t share_ns[SS_SHARE_COUNT])

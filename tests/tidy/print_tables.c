@@ -11,7 +11,7 @@ struct row {
 };
 
 static const struct row marks[] = {
-#define X(id, name, about) {name, about},
+#define X(id, name, sender, about) {name, about},
 #include "tables/marks.def"
 #undef X
 };
